@@ -1,0 +1,76 @@
+import type { ThumpEvent } from '../event/event.ts'
+import type { TopicName } from '../event/topics.ts'
+import type { QueryNode } from './query/query.ts'
+
+/** Where events rest and are searched. Two kinds, `elasticsearch` and `sqlite`, one conformance suite. */
+
+/** What is to be stored; `value` is the JSON as it travelled, `event` the same, parsed. */
+export interface StoreItem {
+  readonly topic: TopicName
+  readonly id: string
+  readonly value: Buffer
+  readonly event: ThumpEvent
+  /** `@timestamp`, ms since the epoch: names the day the event belongs to (UTC). */
+  readonly atMs: number
+}
+
+/** Per item; `reason` is bounded and also the metric label. */
+export type Outcome =
+  | { readonly kind: 'stored'; readonly isDuplicate: boolean }
+  | { readonly kind: 'retry'; readonly reason: string }
+  | { readonly kind: 'reject'; readonly reason: string; readonly error: string }
+
+export interface EventStore {
+  /** One outcome per item, in order. Throws UnavailableError when the outcome of the whole is unknown: writing it again is harmless. */
+  write(items: readonly StoreItem[], signal: AbortSignal): Promise<readonly Outcome[]>
+  /** Templates, aliases, files: idempotent. */
+  setup(signal: AbortSignal): Promise<void>
+  isConnected(): boolean
+}
+
+export interface TimeRange {
+  /** Inclusive, ms since the epoch. */
+  readonly sinceMs?: number
+  /** Exclusive. */
+  readonly untilMs?: number
+}
+
+export interface SearchRequest extends TimeRange {
+  readonly query: QueryNode
+  readonly sort: 'asc' | 'desc'
+  readonly limit: number
+  /** Opaque, from the page before. */
+  readonly after?: string
+}
+
+export interface SearchPage {
+  readonly events: readonly ThumpEvent[]
+  /** Absent on the last page. */
+  readonly next?: string
+}
+
+export interface EventSearch {
+  /** Ordered by time, then `event.sequence`, then id; pages go on exactly where the one before ended. */
+  search(request: SearchRequest, signal: AbortSignal): Promise<SearchPage>
+  /** Exact, also past 10,000. */
+  count(query: QueryNode, range: TimeRange, signal: AbortSignal): Promise<number>
+  top(
+    field: string,
+    query: QueryNode,
+    range: TimeRange,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<ReadonlyArray<{ value: string; count: number }>>
+  histogram(
+    query: QueryNode,
+    range: Required<TimeRange>,
+    bucketMs: number,
+    signal: AbortSignal,
+  ): Promise<ReadonlyArray<{ atMs: number; count: number }>>
+}
+
+export interface Storage {
+  readonly kind: 'elasticsearch' | 'sqlite'
+  readonly store: EventStore
+  readonly search: EventSearch
+}

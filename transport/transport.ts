@@ -1,0 +1,109 @@
+import type { TopicName } from '../event/topics.ts'
+
+/** How events travel. Two kinds, `kafka` and `embedded`, one conformance suite (test/integration/transport). */
+
+/** A record to send. Order is promised per `key` within one topic. */
+export interface OutRecord {
+  readonly topic: TopicName
+  readonly key: string
+  readonly value: Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+  /** Kafka's record time, ms since the epoch; the event's own time. */
+  readonly timestampMs: number
+}
+
+/** Why the transport will never take a record: bounded, also the metric label. */
+export type RejectReason = 'too-large' | 'unknown-topic' | 'not-authorized'
+
+export interface SendResult {
+  /** By index into the records given; everything else is durable. */
+  readonly rejected: ReadonlyArray<{ readonly index: number; readonly reason: RejectReason; readonly error: string }>
+}
+
+export interface Producer {
+  /**
+   * Resolves once every record is durable (acks=all, or fsync) or rejected for good. An unavailable transport is retried
+   * for ever with backoff, keeping order per key over calls made one after another; rejects only with the signal's reason.
+   * The caller bounds memory by what it has in flight.
+   */
+  send(records: readonly OutRecord[], signal: AbortSignal): Promise<SendResult>
+}
+
+export interface TopicPartition {
+  readonly topic: TopicName
+  readonly partition: number
+}
+
+/** `offset` is the next one to read, as in Kafka's commits. */
+export interface TopicPartitionOffset extends TopicPartition {
+  readonly offset: number
+}
+
+export interface InRecord {
+  readonly offset: number
+  /** ms since the epoch. */
+  readonly timestampMs: number
+  readonly key: string
+  readonly value: Buffer
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface RecordBatch extends TopicPartition {
+  /** In offset order, never empty. */
+  readonly records: readonly InRecord[]
+  /** The next offset to be written when this was read: lag = highWatermark - last offset - 1. */
+  readonly highWatermark: number
+}
+
+/** Offsets that the log no longer holds (or never did): told, never skipped in silence. */
+export interface Gap extends TopicPartition {
+  readonly from: number
+  /** Exclusive: where reading goes on. */
+  readonly to: number
+  readonly reason: 'retention' | 'truncated'
+}
+
+export interface ConsumerHandlers {
+  /**
+   * Before the first record of newly assigned partitions. A returned offset overrides the committed one
+   * (the alerter keeps its own); partitions not named start at the group's offset, else at `startAt`.
+   */
+  assigned?(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
+  /** After this resolves the partitions may belong to somebody else: commit before, drop their state. */
+  revoked?(partitions: readonly TopicPartition[]): Promise<void>
+  /** Called one at a time per partition; until it resolves no further batch of that partition comes: this is the backpressure. */
+  records(batch: RecordBatch): Promise<void>
+  gap?(gap: Gap): Promise<void>
+  /** A partition was read to its end at `atMs` (wall clock): drives watermarks of idle partitions. */
+  caughtUp?(partition: TopicPartition, atMs: number): void
+}
+
+export interface ConsumerOptions {
+  /** Logical role: the group is `<transport.kafka.group>-<role>`. */
+  readonly role: string
+  readonly topics: readonly TopicName[]
+  readonly startAt: 'beginning' | 'latest'
+}
+
+export interface PartitionLag extends TopicPartition {
+  readonly records: number
+}
+
+export interface Consumer {
+  /** Durable once resolved. Offsets never go back; partitions no longer owned are ignored. */
+  commit(offsets: readonly TopicPartitionOffset[]): Promise<void>
+  lag(): readonly PartitionLag[]
+  isConnected(): boolean
+}
+
+export interface Transport {
+  readonly kind: 'kafka' | 'embedded'
+  /** Resolves at once: connecting, and reconnecting, go on behind; `isConnected` tells. */
+  createProducer(): Promise<import('../runtime/shutdown.ts').Started<Producer & { isConnected(): boolean }>>
+  createConsumer(
+    options: ConsumerOptions,
+    handlers: ConsumerHandlers,
+  ): Promise<import('../runtime/shutdown.ts').Started<Consumer>>
+  /** Creates missing topics where the config allows it; idempotent. */
+  ensureTopics(signal: AbortSignal): Promise<void>
+}
