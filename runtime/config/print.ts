@@ -1,0 +1,45 @@
+import { stringify } from 'yaml'
+import type { LoadedConfig } from './load.ts'
+import { Secret } from './secret.ts'
+
+/** The effective configuration as YAML with each value's origin as a comment; secrets and URI passwords hidden. */
+export function printConfig({ config, origins }: LoadedConfig): string {
+  const lines: string[] = []
+  walk(config, [], (path, value) => lines.push(`${path}: ${scalar(value)}  # ${originOf(path, origins)}`))
+  return `${lines.join('\n')}\n`
+}
+
+function walk(value: unknown, path: readonly string[], leaf: (path: string, value: unknown) => void): void {
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    value instanceof Secret ||
+    (Array.isArray(value) && value.length === 0)
+  ) {
+    leaf(path.join(''), value)
+    return
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue
+    const step = Array.isArray(value) ? `[${key}]` : path.length === 0 ? key : `.${key}`
+    walk(item, [...path, step], leaf)
+  }
+}
+
+function scalar(value: unknown): string {
+  if (value instanceof Secret) return '[secret]'
+  return stringify(typeof value === 'string' ? hideUriPassword(value) : value, { lineWidth: 0 }).trimEnd()
+}
+
+/** `amqp://user:[secret]@host`: whatever stands between the user and the host. */
+export function hideUriPassword(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/\s]*):[^@/\s]*@/i, '$1:[secret]@')
+}
+
+function originOf(path: string, origins: LoadedConfig['origins']): string {
+  for (let at = path; at !== ''; at = at.replace(/(?:\.[^.[]+|\[\d+\]|^[^.[]+)$/, '')) {
+    const found = origins.get(at)
+    if (found !== undefined) return found
+  }
+  return 'default'
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import { Secret } from './secret.ts'
+
+const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
+const sizeUnits = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const
+
+/** `250ms 5s 10m 2h 7d` in ms; undefined where it is none. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text.trim())
+  if (!match) return undefined
+  return Number(match[1]) * durationUnits[match[2] as keyof typeof durationUnits]
+}
+
+/** `64KiB 1MiB 2GiB` in bytes; undefined where it is none. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB|TiB)$/.exec(text.trim())
+  if (!match) return undefined
+  return Math.floor(Number(match[1]) * sizeUnits[match[2] as keyof typeof sizeUnits])
+}
+
+export const duration = z
+  .union([z.string(), z.literal(0)])
+  .transform((text, context) => {
+    const ms = text === 0 ? 0 : parseDuration(text)
+    if (ms === undefined) {
+      context.addIssue({ code: 'custom', message: `"${text}" is not a duration; write it as 250ms, 5s, 10m, 2h or 7d` })
+      return z.NEVER
+    }
+    return ms
+  })
+  .meta({ description: 'A duration: 250ms, 5s, 10m, 2h, 7d' })
+
+export const size = z
+  .union([z.string(), z.number().int().nonnegative()])
+  .transform((text, context) => {
+    const bytes = typeof text === 'number' ? text : parseSize(text)
+    if (bytes === undefined) {
+      context.addIssue({ code: 'custom', message: `"${text}" is not a size; write it as 512B, 64KiB, 1MiB or 2GiB` })
+      return z.NEVER
+    }
+    return bytes
+  })
+  .meta({ description: 'A size: a number of bytes, or 64KiB, 1MiB, 2GiB' })
+
+export const secret = z
+  .string()
+  .min(1)
+  .transform((text) => new Secret(text))
+  .meta({ description: 'A secret; better given by its …File twin or ${env:NAME}' })
+
+export const filePath = z.string().min(1).meta({ description: 'Path of a file' })
+
+/** `host:port`, `:port` or a port; the port 0 takes a free one. Loopback where no host is named. */
+export const listenAddress = z
+  .union([z.string(), z.number().int()])
+  .transform((text, context) => {
+    const match = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(String(text))
+    const port = Number(match?.[2])
+    if (!match || port > 65_535) {
+      context.addIssue({ code: 'custom', message: `"${text}" is not an address; write it as 127.0.0.1:7671` })
+      return z.NEVER
+    }
+    return { host: (match[1] ?? '').replace(/^\[|\]$/g, '') || '127.0.0.1', port }
+  })
+  .meta({ description: 'Address to listen on: host:port' })
+
+/** `5/s`, `60/m`: the number of messages in one period. */
+export const rate = z
+  .string()
+  .transform((text, context) => {
+    const match = /^(\d+)\/(s|m|h)$/.exec(text)
+    if (!match || Number(match[1]) === 0) {
+      context.addIssue({ code: 'custom', message: `"${text}" is not a rate; write it as 5/s, 60/m or 100/h` })
+      return z.NEVER
+    }
+    return { count: Number(match[1]), perMs: durationUnits[match[2] as 's' | 'm' | 'h'] }
+  })
+  .meta({ description: 'A rate: 5/s, 60/m, 100/h' })
+
+export const tls = z
+  .strictObject({
+    ca: filePath.optional(),
+    cert: filePath.optional(),
+    key: filePath.optional(),
+    servername: z.string().optional(),
+    insecure: z.boolean().default(false).meta({ description: 'Turns verification off. Loud in doctor and at start' }),
+  })
+  .meta({ description: 'TLS; `{}` verifies against the system CAs' })
+
+/** A secret and its file twin; the loader fills the first from the second. */
+export function secretPair<N extends string>(
+  name: N,
+): { [K in N]: z.ZodOptional<typeof secret> } & { [K in `${N}File`]: z.ZodOptional<typeof filePath> } {
+  return { [name]: secret.optional(), [`${name}File`]: filePath.optional() } as never
+}
