@@ -1,0 +1,52 @@
+import { Shutdown } from '../runtime/shutdown.ts'
+import type { Context } from './context.ts'
+
+/** How long a drain may take before the process gives up and exits 1. */
+const drainDeadlineMs = 25_000
+
+export interface RoleHooks {
+  /** SIGHUP: reload what can be reloaded; a bad file keeps the old version and says so. */
+  readonly reload?: () => Promise<void>
+}
+
+/**
+ * Runs a role until SIGTERM or SIGINT, then drains it: exit 0. A second signal exits 1 at once. Anything unforeseen is
+ * logged as fatal, drained, and exits 1.
+ */
+export async function runRole(
+  { log }: Pick<Context, 'log'>,
+  start: (shutdown: Shutdown) => Promise<RoleHooks | void>,
+): Promise<void> {
+  const shutdown = new Shutdown()
+  const ended = Promise.withResolvers<{ reason: string; failed: boolean }>()
+  let signals = 0
+  const onSignal = (name: NodeJS.Signals) => {
+    if (++signals > 1) process.exit(1)
+    ended.resolve({ reason: name, failed: false })
+  }
+  const onFatal = (error: unknown) => {
+    log.fatal({ err: error }, 'unforeseen failure')
+    ended.resolve({ reason: 'failure', failed: true })
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  process.on('uncaughtException', onFatal).on('unhandledRejection', onFatal)
+  let hooks: RoleHooks = {}
+  const onHangup = () => void hooks.reload?.().catch((error: unknown) => log.error({ err: error }, 'reload failed'))
+  process.on('SIGHUP', onHangup)
+  try {
+    const started = start(shutdown).then(async (given) => {
+      hooks = given ?? {}
+      return await ended.promise
+    })
+    // A signal that comes while the role is still starting ends it as well.
+    const { reason, failed } = await Promise.race([started, ended.promise])
+    log.info({ reason }, 'stopping')
+    if (failed) process.exitCode = 1
+  } finally {
+    await shutdown.run(AbortSignal.timeout(drainDeadlineMs)).catch((error: unknown) => {
+      log.error({ err: error }, 'shutdown incomplete')
+      process.exitCode = 1
+    })
+    log.info('stopped')
+  }
+}

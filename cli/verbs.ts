@@ -1,0 +1,66 @@
+import type { CommandModule } from 'yargs'
+import type { GlobalArgs } from './context.ts'
+
+type Loaded = { readonly command: CommandModule<GlobalArgs, never> }
+
+export interface Verb {
+  readonly command: string
+  readonly describe: string
+  readonly load: () => Promise<unknown>
+}
+
+/** One line a verb. Its module is loaded only when it is called: `thump version` must not wait for a Kafka client. */
+export const verbs: readonly Verb[] = [
+  {
+    command: 'demo',
+    describe: 'The whole product on embedded defaults against a real broker (npm start)',
+    load: () => import('./demo.ts'),
+  },
+  { command: 'up', describe: 'All roles in one process, by the configuration', load: () => import('./up.ts') },
+  {
+    command: 'agent',
+    describe: 'Run the agent beside a broker; explain and dry-run its log files',
+    load: () => import('./agent.ts'),
+  },
+  { command: 'forwarder', describe: 'Run the forwarder: topics into storage', load: () => import('./forwarder.ts') },
+  {
+    command: 'alerting',
+    describe: 'Run the alerter: rules, alerts, notifications',
+    load: () => import('./alerting.ts'),
+  },
+  {
+    command: 'check-config',
+    describe: 'Check the configuration and its rule files; exits 78 on a problem',
+    load: () => import('./check-config.ts'),
+  },
+  { command: 'config', describe: 'Print the effective configuration', load: () => import('./config.ts') },
+  { command: 'events', describe: 'Search what is stored, or follow live', load: () => import('./events.ts') },
+  {
+    command: 'rules',
+    describe: 'Lint, test, backtest, explain, list and import rules',
+    load: () => import('./rules.ts'),
+  },
+  { command: 'version', describe: 'The version', load: () => import('./version.ts') },
+]
+
+/** The verb as yargs wants it: options and handler come from its module, when they are asked for. */
+export function asCommand({ command, describe, load }: Verb): CommandModule<GlobalArgs, GlobalArgs> {
+  const module = async () => ((await load()) as Loaded).command
+  const positional = (full: string | readonly string[] | undefined) =>
+    typeof full === 'string' ? full : (full?.[0] ?? command)
+  return {
+    command: usages[command] ?? positional(command),
+    describe,
+    builder: async (yargs) => {
+      const { builder } = await module()
+      return typeof builder === 'function' ? await builder(yargs) : builder ? yargs.options(builder) : yargs
+    },
+    handler: async (argv) => (await module()).handler(argv as never),
+  } as CommandModule<GlobalArgs, GlobalArgs>
+}
+
+/** Positional arguments; yargs must know them before the module is loaded. */
+const usages: Readonly<Record<string, string>> = {
+  events: 'events [query]',
+  config: 'config',
+}

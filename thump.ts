@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+import yargs from 'yargs'
+import { asCommand, verbs } from './cli/verbs.ts'
+import { ConfigError } from './runtime/errors.ts'
+import { logLevels } from './runtime/log.ts'
+import { version } from './runtime/version.ts'
+
+/** 0 done, 1 failed, 2 wrong usage, 78 bad configuration (EX_CONFIG of sysexits). */
+const usageExit = 2
+const configExit = 78
+
+class UsageError extends Error {}
+
+const cli = yargs(process.argv.slice(2))
+  .scriptName('thump')
+  .usage('$0 <command>\n\nThump watches RabbitMQ from beside it: what happened, who did it, and who must know.')
+  .option('config', {
+    type: 'string',
+    describe: 'Configuration file (default: $THUMP_CONFIG, else /etc/thump/thump.yaml)',
+    global: true,
+  })
+  .option('set', {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'Set one value: --set agent.firehose.enabled=true (repeatable)',
+    global: true,
+  })
+  .option('log-level', { choices: logLevels, describe: 'How much to log', global: true })
+  .option('color', {
+    type: 'boolean',
+    default: true,
+    describe: 'Colours on a terminal; --no-color and NO_COLOR turn them off',
+    global: true,
+  })
+  .command(verbs.map(asCommand))
+  .completion('completion', 'Print a completion script for bash or zsh')
+  .demandCommand(1, 'Name a command; the quickest look is: thump demo')
+  .recommendCommands()
+  .strict()
+  .version(version)
+  .help()
+  .alias('help', 'h')
+  .wrap(Math.min(110, process.stdout.columns ?? 110))
+  .epilogue('Exit codes: 0 done, 1 failed, 2 wrong usage, 78 bad configuration.')
+  .exitProcess(false)
+  .fail((message: string, error: Error | undefined) => {
+    throw error ?? new UsageError(message)
+  })
+
+try {
+  await cli.parseAsync()
+} catch (error) {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = configExit
+  } else if (error instanceof UsageError) {
+    process.stderr.write(`thump: ${error.message}\nRun thump --help for the commands.\n`)
+    process.exitCode = usageExit
+  } else {
+    process.stderr.write(`thump: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    process.exitCode = 1
+  }
+}
