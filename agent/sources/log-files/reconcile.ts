@@ -1,0 +1,374 @@
+import type { Clock } from '../../../runtime/clock.ts'
+import type { LogInput, Tuning } from './contract.ts'
+import type { Descriptors } from './descriptors.ts'
+import { errorCode, holdsContent, readRange, statFile, tailBytes, withFile, fingerprint } from './evidence.ts'
+import type { Generation } from './generation.ts'
+import { type Found, inputOf, type Look, lookAround, type Patterns } from './look.ts'
+import type { createUnpacker } from './packed.ts'
+import { inputName, type Registry } from './registry.ts'
+import type { Telemetry } from './telemetry.ts'
+
+export interface ReconcileDeps {
+  readonly patterns: Patterns
+  readonly registry: Registry
+  readonly descriptors: Descriptors
+  readonly unpacker: ReturnType<typeof createUnpacker>
+  readonly telemetry: Telemetry
+  readonly tuning: Tuning
+  readonly now: Clock
+  /** The generation's file is gone for good: give out what is still in memory of it. */
+  readonly conclude: (generation: Generation) => void
+}
+
+/** Full evidence: below it equal beginnings are likely enough to be chance. */
+const strongBytes = tailBytes
+
+/**
+ * Matches the files there are with the generations that are known. First by file (inode and birth time, content checked
+ * once a process), then by content (copies, rewritten and packed files); what is left is new. Absence counts only in a
+ * look that saw everything.
+ */
+export class Reconciler {
+  readonly #deps: ReconcileDeps
+  /** Partners that were there before us, or are copies: by file, with what they looked like. */
+  readonly #ignored = new Map<string, string>()
+  /** Why a matched file is not read, for `explain` and readiness. */
+  readonly problems = new Map<string, string>()
+  folders: ReadonlySet<string> = new Set()
+  #pendingPacked = new Set<string>()
+
+  constructor(deps: ReconcileDeps) {
+    this.#deps = deps
+  }
+
+  run(): void {
+    const { registry, patterns } = this.#deps
+    const look = lookAround(patterns, registry.livePaths())
+    this.folders = look.folders
+    this.problems.clear()
+    for (const [path, problem] of look.problems) this.problems.set(path, problem)
+    this.#pendingPacked.clear()
+    const seen = new Set<Generation>()
+    const unknown: Found[] = []
+    // Before anything of this look is taken in: what was written later than all that was known was never read.
+    const newest = new Map<string, number>()
+    for (const livePath of registry.livePaths())
+      newest.set(livePath, Math.max(...registry.family(livePath).map(({ saved }) => saved.mtimeMs)))
+    for (const found of look.found) if (!this.#byFile(found, seen)) unknown.push(found)
+    this.#byContent(unknown, newest, seen, look)
+    if (look.isComplete) this.#absent(seen)
+    else for (const generation of registry.all) if (seen.has(generation)) generation.isDetached = false
+    for (const input of patterns.inputs) if (look.isComplete) registry.knownInputs.add(inputName(input.input))
+    registry.forgetOld()
+  }
+
+  #byFile(found: Found, seen: Set<Generation>): boolean {
+    const { registry, descriptors, now } = this.#deps
+    const generation = registry.byFile(found.stat)
+    if (!generation || generation.isOver) return false
+    if (seen.has(generation)) return true
+    if (!generation.isVerified && !this.#verify(found, generation)) return this.problems.has(found.path)
+    seen.add(generation)
+    const { saved } = generation
+    generation.isDetached = false
+    delete saved.missingSinceMs
+    if (saved.path !== found.path) {
+      saved.path = found.path
+      registry.isChanged = true
+    }
+    if (saved.unpacked !== undefined) {
+      if (saved.offset < saved.unpacked && generation.fd === undefined) this.#unpack(found, generation)
+      return true
+    }
+    if (found.stat.size !== generation.size || found.stat.mtimeMs !== generation.mtimeMs) {
+      generation.look(found.stat, now())
+      generation.isDirty = true
+    }
+    const isLive = found.path === saved.livePath
+    if (generation.fd === undefined && (isLive || found.stat.size !== generation.readTo)) this.#open(generation)
+    else if (!isLive && this.#isDone(generation)) descriptors.close(generation)
+    return true
+  }
+
+  #open(generation: Generation): void {
+    const { descriptors, registry } = this.#deps
+    // Closed meanwhile for want of descriptors, or not yet looked into by this process.
+    const error = descriptors.open(generation)
+    generation.error = error
+    if (error !== undefined) {
+      if (error !== 'moved' && !(error === 'descriptor-limit' && generation.isAtEnd))
+        this.problems.set(generation.saved.path, error)
+      return
+    }
+    const { fd, saved } = generation
+    if (fd !== undefined && !holdsContent(fd, statFile(fd).size, saved) && generation.readTo === saved.offset) {
+      this.lost(generation)
+      registry.isChanged = true
+    }
+    generation.isDirty = true
+  }
+
+  #isDone(generation: Generation): boolean {
+    const { now, tuning } = this.#deps
+    const isRead = generation.isAtEnd && generation.isAcknowledged && generation.scannedTo === generation.readTo
+    return isRead && now() - generation.grewAtMs > Math.max(30_000, tuning.deletedHoldMs)
+  }
+
+  /** After a start: is the content still there? False where it is not, or cannot be asked (then `problems` says why). */
+  #verify(found: Found, generation: Generation): boolean {
+    const { saved } = generation
+    if (saved.unpacked !== undefined) {
+      generation.isVerified = true
+      return true
+    }
+    try {
+      const isSame = withFile(found.path, (fd) => holdsContent(fd, found.stat.size, saved))
+      if (isSame) generation.isVerified = true
+      else this.#deps.registry.unlink(generation)
+      return isSame
+    } catch (error) {
+      this.problems.set(found.path, errorCode(error))
+      return false
+    }
+  }
+
+  /** The file's content is no longer the generation's: its rest may lie in a copy, which the next look searches. */
+  lost(generation: Generation): void {
+    const { descriptors, registry, telemetry } = this.#deps
+    descriptors.close(generation)
+    generation.isVerified = true
+    generation.isDetached = true
+    registry.unlink(generation)
+    telemetry.truncated(generation.saved.livePath)
+  }
+
+  /** Only the last records were taken away: what stands before them is not sent again. */
+  #shortened(found: Found, generation: Generation, seen: Set<Generation>): boolean {
+    const mark = generation.markAt(found.stat.size)
+    if (!mark || found.stat.size === 0) return false
+    const tail = withFile(found.path, (fd) => readRange(fd, mark.offset - mark.tailLength, mark.offset))
+    if (fingerprint(tail) !== mark.tail) return false
+    const { registry } = this.#deps
+    registry.unlink(generation)
+    generation.isOver = true
+    const next = registry.create(found, generation.input)
+    // A generation of its own: an event at the same offset is another event and needs another id.
+    this.#startAt(next, found.path, mark.offset)
+    next.framer.family = generation.framer.family
+    next.saved.family = generation.framer.family
+    next.saved.encoding = generation.saved.encoding
+    seen.add(next)
+    this.#open(next)
+    return true
+  }
+
+  #startAt(generation: Generation, path: string, offset: number): void {
+    const { saved } = generation
+    withFile(path, (fd) => {
+      generation.growHead(fd, generation.size)
+      const tail = readRange(fd, Math.max(0, offset - tailBytes), offset)
+      saved.tail = fingerprint(tail)
+      saved.tailLength = tail.length
+      generation.readTail = tail
+    })
+    saved.offset = offset
+    generation.readTo = offset
+    generation.scannedTo = offset
+  }
+
+  /** Live files last: their rotated partners are older and their order comes first. */
+  #byContent(unknown: readonly Found[], newest: ReadonlyMap<string, number>, seen: Set<Generation>, look: Look): void {
+    const sorted = [...unknown].sort((a, b) => {
+      const [aLive, bLive] = [a.path === a.livePath ? 1 : 0, b.path === b.livePath ? 1 : 0]
+      return aLive - bLive || a.stat.mtimeMs - b.stat.mtimeMs
+    })
+    const isFirst = new Map(sorted.map(({ livePath }) => [livePath, !newest.has(livePath)]))
+    for (const found of sorted) {
+      if (this.#deps.registry.byFile(found.stat)) continue
+      const key = `${found.stat.ino} ${found.stat.birthNs}`
+      const face = `${found.stat.size} ${found.stat.mtimeMs}`
+      if (this.#ignored.get(key) === face) continue
+      try {
+        const taken = found.isPacked
+          ? this.#packed(found, newest, seen)
+          : this.#plain(found, newest, seen, isFirst.get(found.livePath) === true)
+        if (taken === 'ignore') this.#ignored.set(key, face)
+      } catch (error) {
+        const code = errorCode(error)
+        if (code !== 'ENOENT') this.problems.set(found.path, code)
+      }
+    }
+    if (look.isComplete && this.#ignored.size > 10_000) this.#ignored.clear()
+  }
+
+  #plain(
+    found: Found,
+    newest: ReadonlyMap<string, number>,
+    seen: Set<Generation>,
+    isFirstLook: boolean,
+  ): 'taken' | 'ignore' {
+    const { registry } = this.#deps
+    const copied = this.#contentOf(found, seen)
+    if (copied === 'copy') return 'ignore'
+    if (copied) {
+      registry.moveTo(copied, found)
+      copied.isVerified = true
+      copied.isDetached = false
+      copied.look(found.stat, this.#deps.now())
+      copied.isDirty = true
+      seen.add(copied)
+      this.#open(copied)
+      return 'taken'
+    }
+    if (found.path === found.livePath) {
+      const lost = registry
+        .family(found.livePath)
+        .filter((one) => !one.isOver && one.fd === undefined && !seen.has(one))
+      if (lost.some((generation) => this.#shortened(found, generation, seen))) return 'taken'
+    }
+    const input = found.input ?? this.#missed(found, newest)
+    if (!input || this.#isTooOld(found, input)) return 'ignore'
+    // May it be read at all? Else it is tried again at every look.
+    withFile(found.path, () => undefined)
+    const generation = registry.create(found, input)
+    this.#deps.telemetry.generation(found.livePath)
+    if (isFirstLook && input.startAt === 'end' && !registry.knownInputs.has(inputName(input))) {
+      this.#startAt(generation, found.path, found.stat.size)
+      const last = withFile(found.path, (fd) => readRange(fd, Math.max(0, found.stat.size - 1), found.stat.size))
+      if (last.length === 1 && last[0] !== 0x0a) generation.mid = 'skip'
+      generation.saved.mid = generation.mid
+    }
+    seen.add(generation)
+    this.#open(generation)
+    return 'taken'
+  }
+
+  /** A partner that no pattern names, written after all we know of the file: rotated away before we saw it live. */
+  #missed(found: Found, newest: ReadonlyMap<string, number>): LogInput | undefined {
+    const since = newest.get(found.livePath)
+    if (since === undefined || found.stat.mtimeMs < since) return undefined
+    return inputOf(this.#deps.patterns, found.livePath)
+  }
+
+  #isTooOld(found: Found, input: LogInput): boolean {
+    const isOld = input.ignoreOlder !== undefined && this.#deps.now() - found.stat.mtimeMs > input.ignoreOlder
+    if (isOld) this.problems.set(found.path, 'ignored-older')
+    return isOld
+  }
+
+  /** The generation whose content the unknown file continues; `copy` where its own file still is there. */
+  #contentOf(found: Found, seen: ReadonlySet<Generation>): Generation | 'copy' | undefined {
+    const isLive = found.path === found.livePath
+    const family = this.#deps.registry
+      .family(found.livePath)
+      .filter(({ isOver, saved }) => !isOver && saved.headLength > 0)
+    if (family.length === 0 || found.stat.size === 0) return undefined
+    return withFile(found.path, (fd) => {
+      let best: Generation | undefined
+      for (const generation of family) {
+        if (generation.fd !== undefined || seen.has(generation)) {
+          if (!isLive && this.#isCopy(fd, found, generation)) return 'copy'
+          continue
+        }
+        const { saved } = generation
+        if (saved.offset === 0 || (isLive && saved.offset < strongBytes)) continue
+        if (holdsContent(fd, found.stat.size, saved) && saved.offset >= (best?.saved.offset ?? 0)) best = generation
+      }
+      return best
+    })
+  }
+
+  /** Is it, as far as it goes, byte for byte what the generation's own file holds? (copytruncate, before the truncation) */
+  #isCopy(fd: number, found: Found, generation: Generation): boolean {
+    const { size } = found.stat
+    if (size > generation.size || size === 0) return false
+    const compare = (own: number) => {
+      const from = Math.max(0, size - 4096)
+      const isSameEnd = readRange(fd, from, size).equals(readRange(own, from, size))
+      return isSameEnd && readRange(fd, 0, Math.min(4096, size)).equals(readRange(own, 0, Math.min(4096, size)))
+    }
+    return generation.fd !== undefined ? compare(generation.fd) : withFile(generation.saved.path, compare)
+  }
+
+  #packed(found: Found, newest: ReadonlyMap<string, number>, seen: Set<Generation>): 'taken' | 'ignore' | 'wait' {
+    const { registry, unpacker, telemetry } = this.#deps
+    const family = registry.family(found.livePath)
+    const isWanted = found.input !== undefined || this.#missed(found, newest) !== undefined
+    if (family.length === 0 && !isWanted) return 'ignore'
+    const result = unpacker.ask(found)
+    if (result === 'pending') {
+      this.#pendingPacked.add(found.livePath)
+      return 'wait'
+    }
+    if (result.kind === 'broken') {
+      this.problems.set(found.path, 'unreadable-gzip')
+      if (isWanted && this.#deps.now() - found.stat.mtimeMs > 60_000)
+        telemetry.gap(found.path, 0, found.stat.size, 'unreadable-gzip')
+      return 'ignore'
+    }
+    const { fd, size } = result
+    const open = family.find((one) => one.saved.headLength > 0 && holdsContent(fd, size, one.saved))
+    // Its own file is still there, or held open: that one is read to its end.
+    if (open?.fd !== undefined || (open && seen.has(open))) {
+      this.#release(fd)
+      return 'ignore'
+    }
+    const input = found.input ?? this.#missed(found, newest)
+    if (!open && (!input || this.#isTooOld(found, input))) {
+      this.#release(fd)
+      return 'ignore'
+    }
+    const generation = open ?? registry.create(found, input as LogInput)
+    if (!open) telemetry.generation(found.livePath)
+    registry.moveTo(generation, found)
+    generation.isVerified = true
+    seen.add(generation)
+    this.#readUnpacked(generation, fd, size)
+    return 'taken'
+  }
+
+  #unpack(found: Found, generation: Generation): void {
+    const result = this.#deps.unpacker.ask(found)
+    if (result === 'pending') return
+    if (result.kind === 'broken') this.problems.set(found.path, 'unreadable-gzip')
+    else this.#readUnpacked(generation, result.fd, result.size)
+  }
+
+  #readUnpacked(generation: Generation, fd: number, size: number): void {
+    const { descriptors, registry, now } = this.#deps
+    generation.saved.unpacked = size
+    generation.size = size
+    generation.grewAtMs = now()
+    generation.isDetached = false
+    registry.isChanged = true
+    if (generation.readTo >= size) this.#release(fd)
+    else {
+      descriptors.adopt(generation, fd)
+      generation.isDirty = true
+    }
+  }
+
+  #release(fd: number): void {
+    this.#deps.descriptors.release(fd)
+  }
+
+  /** What a complete look did not show: held open until read, told where bytes are lost, remembered for its packed copy. */
+  #absent(seen: ReadonlySet<Generation>): void {
+    const { registry, telemetry, conclude, now } = this.#deps
+    for (const generation of registry.all) {
+      if (seen.has(generation) || generation.saved.missingSinceMs !== undefined) continue
+      if (this.#pendingPacked.has(generation.saved.livePath)) continue
+      if (generation.fd !== undefined) {
+        generation.isDetached = true
+        continue
+      }
+      conclude(generation)
+      const { saved } = generation
+      const known = Math.max(saved.unpacked ?? 0, generation.size)
+      if (known > generation.readTo)
+        telemetry.gap(saved.livePath, generation.readTo, known, saved.ino === '' ? 'truncated' : 'deleted')
+      saved.missingSinceMs = now()
+      registry.isChanged = true
+    }
+  }
+}

@@ -1,0 +1,31 @@
+const packed = /\.(gz)$/
+const suffix = /^[.\-_](\d[\d.\-_T:]*|old|bak|prev)$/
+
+export const isPacked = (name: string): boolean => packed.test(name)
+
+/** Is `name` what a rotation makes of `live`: `x.log.1`, `x.log.0.gz`, `x.log-20261122`, `x-20261122.log`, `x.log.old`? */
+export function isRotationOf(name: string, live: string): boolean {
+  const plain = name.replace(packed, '')
+  if (plain === live) return plain !== name
+  if (plain.startsWith(live)) return suffix.test(plain.slice(live.length))
+  const dot = live.lastIndexOf('.')
+  if (dot <= 0) return false
+  const [stem, extension] = [live.slice(0, dot), live.slice(dot)]
+  return (
+    plain.startsWith(stem) &&
+    plain.endsWith(extension) &&
+    plain.length > stem.length + extension.length &&
+    suffix.test(plain.slice(stem.length, plain.length - extension.length))
+  )
+}
+
+/** The names a rotated file may have had while it was live, nearest first; empty for a name without a rotation's mark. */
+export function liveNames(name: string): string[] {
+  const plain = name.replace(packed, '')
+  const names = plain === name ? [] : [plain]
+  const behind = /^(.+?)[.\-_](\d[\d.\-_T:]*|old|bak|prev)$/.exec(plain)
+  if (behind?.[1] !== undefined) names.push(behind[1])
+  const inside = /^(.+?)[.\-_]\d[\d.\-_T:]*(\.[A-Za-z]\w*)$/.exec(plain)
+  if (inside) names.push(`${inside[1]}${inside[2]}`)
+  return names
+}

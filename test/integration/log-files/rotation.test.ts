@@ -1,0 +1,169 @@
+import { appendFileSync, copyFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import { readFileSync } from 'node:fs'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Bench, line } from './harness.ts'
+
+let bench: Bench
+beforeEach(() => {
+  bench = new Bench()
+})
+afterEach(() => bench.remove())
+
+const x = () => bench.path('x.log')
+const write = (...texts: string[]) => appendFileSync(x(), texts.map(line).join(''))
+const ids = () => bench.sent.map(({ id }) => id)
+
+/** Everything exactly once, in this order. */
+async function expectMessages(...expected: string[]) {
+  await bench.untilMessages(expected)
+  expect(bench.messages).toEqual(expected)
+  expect(new Set(ids()).size).toBe(ids().length)
+}
+
+test('a renamed log is read to its end and the new one from its beginning, under one key', async () => {
+  write('one')
+  await bench.start()
+  write('two')
+  renameSync(x(), `${x()}.1`)
+  appendFileSync(`${x()}.1`, line('late'))
+  write('three')
+  await expectMessages('one', 'two', 'late', 'three')
+  expect(new Set(bench.sent.map(({ key }) => key))).toEqual(new Set([`rabbit@test/${x().slice(1)}`]))
+})
+
+test('after a restart reading goes on where it was acknowledged, under the same ids', async () => {
+  write('one', 'two')
+  await bench.start()
+  await expectMessages('one', 'two')
+  await bench.stop()
+  write('three')
+  await bench.start()
+  await expectMessages('one', 'two', 'three')
+})
+
+test('what was not acknowledged is read again after a restart, under the same ids', async () => {
+  write('one')
+  await bench.start({}, { tuning: { reconcileMs: 20, recordIdleMs: 30, stopMs: 50 } })
+  await bench.untilMessages(['one'])
+  const [first] = ids()
+  bench.isHeld = true
+  write('two')
+  await bench.stop()
+  bench.sent.length = 0
+  bench.release()
+  await bench.start()
+  await bench.untilMessages(['two'])
+  expect(bench.messages).toEqual(['two'])
+  expect(ids()[0]).not.toBe(first)
+})
+
+test('several rotations while stopped are all read, oldest first', async () => {
+  write('one')
+  await bench.start()
+  await expectMessages('one')
+  await bench.stop()
+  write('two')
+  renameSync(x(), `${x()}.1`)
+  write('three')
+  renameSync(`${x()}.1`, `${x()}.2`)
+  renameSync(x(), `${x()}.1`)
+  write('four')
+  await bench.start()
+  await expectMessages('one', 'two', 'three', 'four')
+})
+
+test('a partner that was there before us and that no pattern names stays unread', async () => {
+  writeFileSync(`${x()}.1`, line('old'))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  write('one')
+  await bench.start()
+  await expectMessages('one')
+  write('two')
+  await expectMessages('one', 'two')
+})
+
+test('copytruncate that grows past the old position is seen, and the copy gives what was not read', async () => {
+  write('one')
+  await bench.start()
+  await expectMessages('one')
+  await bench.stop()
+  write('two', 'three')
+  copyFileSync(x(), `${x()}.1`)
+  truncateSync(x(), 0)
+  write('four', 'five', 'six', 'seven is longer than what was there before')
+  await bench.start()
+  await expectMessages('one', 'two', 'three', 'four', 'five', 'six', 'seven is longer than what was there before')
+})
+
+test('copytruncate while running doubles nothing although the copy matches the pattern', async () => {
+  await bench.start({ paths: [`${bench.logs}/x.log*`] })
+  write('one', 'two')
+  await bench.untilMessages(['one', 'two'])
+  copyFileSync(x(), `${x()}.1`)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  truncateSync(x(), 0)
+  write('three')
+  await expectMessages('one', 'two', 'three')
+})
+
+test('delete and recreate, with the same inode or not, is a new file', async () => {
+  await bench.start()
+  write('one')
+  await expectMessages('one')
+  rmSync(x())
+  write('one')
+  await bench.untilMessages(['one', 'one'])
+  expect(new Set(ids()).size).toBe(2)
+})
+
+test('a packed partner goes on at the unpacked position', async () => {
+  write('one')
+  await bench.start()
+  await expectMessages('one')
+  await bench.stop()
+  write('two', 'three')
+  writeFileSync(`${x()}.1.gz`, gzipSync(readFileSync(x())))
+  rmSync(x())
+  write('four')
+  await bench.start()
+  await bench.untilMessages(['one', 'two', 'three', 'four'])
+  expect([...bench.messages].sort()).toEqual(['four', 'one', 'three', 'two'])
+})
+
+test('packing a partner that was read sends nothing again', async () => {
+  await bench.start({ paths: [`${bench.logs}/x.log*`] })
+  write('one')
+  await expectMessages('one')
+  renameSync(x(), `${x()}.1`)
+  write('two')
+  await expectMessages('one', 'two')
+  writeFileSync(`${x()}.2.gz`, gzipSync(readFileSync(`${x()}.1`)))
+  rmSync(`${x()}.1`)
+  write('three')
+  await expectMessages('one', 'two', 'three')
+  await bench.stop()
+  await bench.start({ paths: [`${bench.logs}/x.log*`] })
+  write('four')
+  await expectMessages('one', 'two', 'three', 'four')
+})
+
+test('removing only the last line does not send the file again', async () => {
+  await bench.start()
+  write('one')
+  await expectMessages('one')
+  const keep = readFileSync(x()).length
+  write('two')
+  await expectMessages('one', 'two')
+  truncateSync(x(), keep)
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  write('three')
+  await expectMessages('one', 'two', 'three')
+})
+
+test('a folder that appears later is found', async () => {
+  await bench.start({ paths: [`${bench.logs}/later/*.log`] })
+  mkdirSync(bench.path('later'))
+  writeFileSync(bench.path('later/y.log'), line('one'))
+  await expectMessages('one')
+})
