@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, openSync, readdirSync, closeSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { baseVariable, type ServerUser } from './processes.ts'
+
+/** Beside this file, with its extension: the image runs compiled code. */
+const guardProgram = join(import.meta.dirname, `guard${extname(import.meta.filename)}`)
 
 /** Watches over the processes of `base` so that none outlives us, whatever happens to us. */
 export function startGuard(base: string, after: 'keep' | 'remove'): { release(): Promise<void> } {
-  const guard = spawn(process.execPath, [join(import.meta.dirname, 'guard.ts'), base, after], {
+  const guard = spawn(process.execPath, [guardProgram, base, after], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })
@@ -66,23 +68,4 @@ export function giveTo(path: string, { uid, gid }: ServerUser): void {
     if (entry.isDirectory()) giveTo(child, { uid, gid })
     else if (!entry.isSymbolicLink()) chownSync(child, uid, gid)
   }
-}
-
-/** Ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer()
-      return new Promise<typeof server>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(0, '127.0.0.1', () => resolve(server))
-      })
-    }),
-  )
-  const ports = servers.map((server) => {
-    const address = server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  })
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => void server.close(() => resolve()))))
-  return ports
 }

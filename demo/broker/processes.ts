@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { sleep } from '../../runtime/retry.ts'
 
 /** In the environment of every process we start, and so of those they start in turn (Erlang's epmd outlives its broker). */
@@ -18,7 +19,7 @@ export function processesOf(base: string): number[] {
 }
 
 function isGuard(pid: number): boolean {
-  return pid === process.pid || readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('guard.ts')
+  return pid === process.pid || /\/guard\.[jt]s\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))
 }
 
 function pids(): number[] {
@@ -50,12 +51,33 @@ function signalAll(base: string, signal: NodeJS.Signals): void {
   }
 }
 
-/** May any user reach this folder? A server that runs as `nobody` must. */
+/** May any user reach this folder, or the nearest one above it that exists? A server that runs as `nobody` must. */
 export function isReachableByAll(path: string): boolean {
   for (let at = path; ; at = dirname(at)) {
-    if ((statSync(at).mode & 0o005) !== 0o005) return false
+    if (existsSync(at) && (statSync(at).mode & 0o005) !== 0o005) return false
     if (at === dirname(at)) return true
   }
+}
+
+/**
+ * The folder itself, or, where we are root and `nobody` could not reach it (a clone below /root), one in /var/tmp that
+ * stands for it.
+ */
+export function reachableDir(wanted: string): string {
+  if (serverUser() === undefined || isReachableByAll(wanted)) return wanted
+  return join('/var/tmp', `thump-${createHash('sha256').update(wanted).digest('hex').slice(0, 12)}`)
+}
+
+/** Pids of the guards of `base`: while there is one, another process of ours uses the folder or is being cleaned up after. */
+export function guardsOf(base: string): number[] {
+  return pids().filter((pid) => {
+    try {
+      const args = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')
+      return args.includes(base) && args.some((arg) => arg.endsWith('/guard.ts') || arg.endsWith('/guard.js'))
+    } catch {
+      return false
+    }
+  })
 }
 
 export interface ServerUser {

@@ -1,62 +1,64 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import { spawnSync } from 'node:child_process'
-import { isReachableByAll, serverUser } from '../../demo/broker/processes.ts'
-import { unpackPackages } from '../../demo/broker/fetch-broker.ts'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { unpackPackages } from '../../demo/broker/debian-packages.ts'
+import { makeOnce } from '../../demo/broker/make-once.ts'
+import { reachableDir } from '../../demo/broker/processes.ts'
+import { libraryPath } from '../../demo/broker/relocate-erlang.ts'
 
 const repository = join(import.meta.dirname, '../..')
 
 /** Where downloaded servers are kept: git-ignored, below the repository unless `nobody` could not reach them there. */
 export function cacheDir(): string {
-  const wanted = process.env['THUMP_SERVERS_DIR'] ?? join(repository, '.servers')
-  const isUsable = serverUser() === undefined || isReachableByAll(dirname(wanted))
-  const dir = isUsable ? wanted : join(tmpdir(), 'thump-servers')
-  mkdirSync(dir, { recursive: true, mode: 0o755 })
-  return dir
+  return reachableDir(process.env['THUMP_SERVERS_DIR'] ?? join(repository, '.servers'))
 }
 
 export const progress = (line: string) => void process.stderr.write(`servers: ${line}\n`)
 
-/** Makes `name` in the cache once, atomically: two runs at the same time do not disturb one another. */
-export async function cached(name: string, make: (work: string) => Promise<void> | void): Promise<string> {
-  const home = join(cacheDir(), name)
-  if (existsSync(home)) return home
-  const work = `${home}.${process.pid}.tmp`
-  rmSync(work, { recursive: true, force: true })
-  mkdirSync(work, { recursive: true })
-  try {
-    await make(work)
-    if (!existsSync(home)) renameSync(work, home)
-  } finally {
-    rmSync(work, { recursive: true, force: true })
-  }
-  return home
+/** Makes `name` in the cache once; two runs at the same time do not disturb one another. */
+export const cached = (name: string, make: (work: string) => Promise<void> | void): Promise<string> =>
+  makeOnce(join(cacheDir(), name), make)
+
+/** Programs that tests and benchmarks need, and the Debian packages that bring them. */
+const tools = {
+  kcat: ['kcat'],
+  java: ['openjdk-17-jre-headless'],
+  mvn: ['maven'],
+  openssl: ['openssl'],
+  rsyslogd: ['rsyslog', 'rsyslog-kafka'],
+} as const satisfies Record<string, readonly string[]>
+
+export type Tool = keyof typeof tools
+
+/**
+ * The path of a program: of this machine where it is installed, else of a wrapper around the same unpacked from Debian's
+ * packages into the cache. Throws, with its name, where neither is to be had.
+ */
+export async function ensureTool(tool: Tool): Promise<string> {
+  const found = spawnSync('sh', ['-c', 'PATH=$PATH:/usr/sbin:/sbin; command -v "$0"', tool], { encoding: 'utf8' })
+  if (found.status === 0) return found.stdout.trim()
+  const packages = tools[tool]
+  const home = await cached(`tool-${tool}`, async (work) => {
+    progress(`${tool} is not installed: taking it from Debian's packages`)
+    await unpackPackages({ codename: releaseCodename(), work, packages, onProgress: progress })
+    writeFileSync(join(work, tool), wrapper(tool, work, join(cacheDir(), `tool-${tool}`)), { mode: 0o755 })
+  })
+  return join(home, tool)
 }
 
-/** A program of this machine, or the same unpacked from Debian's packages into the cache; throws with its name where neither is to be had. */
-export async function ensureTool(program: string, packages: readonly string[]): Promise<string> {
-  const found = spawnSync('sh', ['-c', 'command -v "$0"', program], { encoding: 'utf8' })
-  if (found.status === 0) return found.stdout.trim()
-  const home = await cached(`tool-${program}`, async (work) => {
-    await unpackPackages({ codename: releaseCodename(), work, packages, onProgress: progress })
-    rmSync(join(work, 'apt'), { recursive: true, force: true })
-  })
-  const binary = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((dir) => join(home, 'root', dir, program)).find(existsSync)
-  if (binary === undefined) throw new Error(`${program} is not installed and ${packages.join(', ')} does not bring it`)
-  const wrapper = join(home, program)
-  const libs = ['usr/lib', 'lib']
-    .flatMap((dir) => [join(home, 'root', dir, `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`)])
-    .join(':')
-  writeFileSync(wrapper, `#!/bin/sh\nLD_LIBRARY_PATH=${libs} exec ${binary} "$@"\n`, { mode: 0o755 })
-  return wrapper
+function wrapper(tool: Tool, work: string, home: string): string {
+  const places = ['usr/bin', 'usr/sbin', 'usr/share/maven/bin', 'usr/lib/jvm/java-17-openjdk-*/bin']
+  const [found] = globSync(
+    places.map((place) => `root/${place}/${tool}`),
+    { cwd: work },
+  )
+  if (found === undefined) throw new Error(`${tools[tool].join(', ')} does not bring ${tool}`)
+  const libraries = libraryPath(join(home, 'root'))
+  // rsyslog looks for its modules where its package would have put them.
+  const options = tool === 'rsyslogd' ? `-M ${libraries.replaceAll(/(?<=linux-gnu)(?=:|$)/g, '/rsyslog')}` : ''
+  return `#!/bin/sh\nLD_LIBRARY_PATH=${libraries} exec ${join(home, found)} ${options} "$@"\n`
 }
 
 function releaseCodename(): string {
   return /^VERSION_CODENAME=(\S+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'bookworm'
-}
-
-export function sha512Of(file: string): string {
-  return createHash('sha512').update(readFileSync(file)).digest('hex')
 }

@@ -13,7 +13,7 @@ export interface Certificates {
 
 /** A certificate authority made for one test, and a certificate of it for `localhost` and `127.0.0.1`, server and client use. */
 export async function makeCertificates(): Promise<Certificates> {
-  const openssl = await ensureTool('openssl', ['openssl'])
+  const openssl = await ensureTool('openssl')
   const dir = mkdtempSync(join(tmpdir(), 'thump-certificates-'))
   const at = (name: string) => join(dir, name)
   const run = (...args: string[]) => execFileSync(openssl, args, { cwd: dir, stdio: 'pipe' })

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts, prepareBase, startGuard, startServerProcess } from '../../demo/broker/guarded.ts'
+import { freePorts } from '../../demo/broker/free-ports.ts'
+import { prepareBase, startGuard, startServerProcess } from '../../demo/broker/guarded.ts'
 import { processesOf, serverUser, stopProcesses } from '../../demo/broker/processes.ts'
 import { sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
@@ -31,7 +32,7 @@ export interface Elasticsearch {
 async function fetchElasticsearch(version: ElasticsearchVersion): Promise<string> {
   const home = await cached(`elasticsearch-${version}`, async (work) => {
     progress(`fetching Elasticsearch ${version} ...`)
-    const maven = await ensureTool('mvn', ['maven'])
+    const maven = await ensureTool('mvn')
     const artifact = `org.elasticsearch.distribution.integ-test-zip:elasticsearch:${version}:zip`
     execFileSync(maven, ['-q', '-B', '-C', 'dependency:get', `-Dartifact=${artifact}`, '-Dtransitive=false'], {
       stdio: ['ignore', 2, 2],

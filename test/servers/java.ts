@@ -12,11 +12,9 @@ export async function javaHome(major: number): Promise<string> {
   const best = usable.toSorted((a, b) => a.version - b.version)[0]
   if (best) return best.home
   if (major > 17) throw new Error(`Java ${major} or newer is needed; install one below /usr/lib/jvm`)
-  const java = await ensureTool('java', ['openjdk-17-jre-headless'])
-  const unpacked = join(java, '../root/usr/lib/jvm')
-  const found = existsSync(unpacked)
-    ? readdirSync(unpacked).find((name) => versionOf(join(unpacked, name)) >= major)
-    : undefined
+  // The wrapper lies beside the unpacked root.
+  const unpacked = join(await ensureTool('java'), '../root/usr/lib/jvm')
+  const found = readdirSync(unpacked).find((name) => versionOf(join(unpacked, name)) >= major)
   if (found === undefined) throw new Error(`no Java ${major} was found, and Debian's package brought none`)
   return join(unpacked, found)
 }

@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from '
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts, prepareBase, startGuard, startServerProcess } from '../../demo/broker/guarded.ts'
+import { freePorts } from '../../demo/broker/free-ports.ts'
+import { prepareBase, startGuard, startServerProcess } from '../../demo/broker/guarded.ts'
 import { serverUser, stopProcesses } from '../../demo/broker/processes.ts'
 import { sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
@@ -35,7 +36,7 @@ export interface Kafka {
 async function fetchKafka(): Promise<string> {
   return await cached(`kafka-${version}`, async (work) => {
     progress(`fetching Kafka ${version} ...`)
-    const maven = await ensureTool('mvn', ['maven'])
+    const maven = await ensureTool('mvn')
     const dependency = (group: string, artifact: string, at: string) =>
       `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${at}</version></dependency>`
     const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>thump</groupId><artifactId>kafka</artifactId><version>1</version><dependencies>${dependency('org.apache.kafka', 'kafka_2.13', version)}${dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.3')}</dependencies></project>`

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts } from '../../demo/broker/guarded.ts'
+import { freePorts } from '../../demo/broker/free-ports.ts'
 import { eventually } from './eventually.ts'
 
 const main = join(import.meta.dirname, '../../thump.ts')
