@@ -1,0 +1,60 @@
+import { errnoOf } from './errno.ts'
+
+export interface Diagnosis {
+  readonly reason:
+    | 'plugin-missing'
+    | 'access-refused'
+    | 'login-refused'
+    | 'vhost-missing'
+    | 'queue-differs'
+    | 'unreachable'
+    | 'other'
+  /** One sentence with the exact command that mends it, where a command does. */
+  readonly detail: string
+}
+
+const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
+
+export function permissionCommand(user: string, vhost: string): string {
+  return `rabbitmqctl set_permissions -p ${quoted(vhost)} ${quoted(user)} '^mon\\.' '^mon\\.' '^(mon\\..*|amq\\.rabbitmq\\.(trace|event|log))$'`
+}
+
+/** Why the event exchange cannot be read, told by the error the broker gave. */
+export function diagnose(
+  error: unknown,
+  { user, vhost, queue }: { user: string; vhost: string; queue: string },
+): Diagnosis {
+  const text = chain(error)
+  if (/no exchange 'amq\.rabbitmq\.event'/.test(text))
+    return {
+      reason: 'plugin-missing',
+      detail: `the event exchange is not there; on every node run: rabbitmq-plugins enable rabbitmq_event_exchange`,
+    }
+  if (/ACCESS_REFUSED - Login was refused|403.*login/i.test(text))
+    return {
+      reason: 'login-refused',
+      detail: `the broker refused the login of '${user}'; set its password: rabbitmqctl change_password ${quoted(user)} …`,
+    }
+  if (/vhost .* not found|NOT_ALLOWED - vhost/i.test(text))
+    return {
+      reason: 'vhost-missing',
+      detail: `there is no vhost '${vhost}'; set agent.events.vhost to that of the event exchange`,
+    }
+  if (/ACCESS_REFUSED|NOT_ALLOWED - access to vhost/i.test(text))
+    return {
+      reason: 'access-refused',
+      detail: `'${user}' may not read the event exchange; run: ${permissionCommand(user, vhost)}`,
+    }
+  if (/inequivalent arg/i.test(text))
+    return { reason: 'queue-differs', detail: `queue '${queue}' exists with other arguments: ${text.slice(0, 300)}` }
+  const errno = errnoOf(error)
+  if (errno !== undefined) return { reason: 'unreachable', detail: `the broker cannot be reached: ${errno}` }
+  return { reason: 'other', detail: text.slice(0, 300) }
+}
+
+function chain(error: unknown): string {
+  const texts: string[] = []
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++)
+    texts.push(cause.message)
+  return texts.join(': ')
+}
