@@ -1,0 +1,80 @@
+import type { Level, RabbitmqFields, ThumpEvent } from '../../../event/event.ts'
+import { connectionContext } from './connection-context.ts'
+import { type Entry, entries } from './entries.ts'
+
+/** What the catalogue knows of a line; `fields` are merged into the line's event. */
+export interface Recognition {
+  readonly code: string
+  readonly category?: string[]
+  readonly outcome?: 'success' | 'failure'
+  readonly fields: RecognisedFields
+}
+export type RecognisedFields = Pick<Partial<ThumpEvent>, 'user' | 'source' | 'client' | 'rabbitmq'> & {
+  service?: { node: { name: string } }
+}
+
+/** What tells one message from another stands in its beginning; a crash dump may go on for a megabyte. */
+const maxText = 2048
+
+const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+/** One pass over the line says whether any row can match: most lines are none of ours. */
+const anyHint = new RegExp([...new Set(entries.map(({ hint }) => escaped(hint)))].join('|'))
+
+/** The catalogue's entry for a message (its lines joined, without prefixes); undefined where it is none. Never throws. */
+export function recognise(message: string, _level?: Level): Recognition | undefined {
+  const text = message.length > maxText ? message.slice(0, maxText) : message
+  if (!anyHint.test(text)) return undefined
+  for (const entry of entries) {
+    if (!text.includes(entry.hint)) continue
+    const found = entry.pattern.exec(text)
+    if (found) return recognition(entry, found.groups ?? {}, text)
+  }
+  return undefined
+}
+
+const numeric = new Set([
+  'channel',
+  'free_bytes',
+  'limit_bytes',
+  'used_bytes',
+  'timeout_s',
+  'term',
+  'dropped',
+  'delivery_tag',
+])
+/** Groups with a place of their own in the event. */
+const elsewhere = new Set(['aboutNode', 'user', 'target', 'target2', 'queue2'])
+
+function recognition(
+  { code, category, outcome }: Entry,
+  groups: Readonly<Record<string, string | undefined>>,
+  text: string,
+): Recognition {
+  const context = connectionContext(text)
+  const rabbitmq: RabbitmqFields = {}
+  if (context?.connection !== undefined) rabbitmq.connection = context.connection
+  if (context?.vhost !== undefined) rabbitmq.vhost = context.vhost
+  if (context?.channel !== undefined) rabbitmq.channel = context.channel
+  for (const [name, value] of Object.entries(groups)) {
+    if (value === undefined || value === '' || elsewhere.has(name)) continue
+    rabbitmq[name] = numeric.has(name) ? Number(value) : value
+  }
+  const { aboutNode, user = context?.user, target, target2 = target, queue2 } = groups
+  if (queue2 !== undefined) rabbitmq.queue = queue2
+  const fields: RecognisedFields = {
+    ...((user !== undefined || target2 !== undefined) && {
+      user: {
+        ...(user !== undefined && user !== '' && { name: user }),
+        ...(target2 !== undefined && { target: { name: target2 } }),
+      },
+    }),
+    ...(context?.ip !== undefined && {
+      source: { ip: context.ip, ...(context.port !== undefined && { port: context.port }) },
+    }),
+    ...(context?.client !== undefined && { client: { name: context.client } }),
+    ...(Object.keys(rabbitmq).length > 0 && { rabbitmq }),
+    // In a cluster every node tells of an alarm: the event is about the node that has it.
+    ...(aboutNode !== undefined && { service: { node: { name: aboutNode } } }),
+  }
+  return { code, category: [category], ...(outcome && { outcome }), fields }
+}
