@@ -1,3 +1,4 @@
+import { permissionCommand } from '../../broker/least-privilege.ts'
 import { errnoOf } from './errno.ts'
 
 export interface Diagnosis {
@@ -14,10 +15,6 @@ export interface Diagnosis {
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
-
-export function permissionCommand(user: string, vhost: string): string {
-  return `rabbitmqctl set_permissions -p ${quoted(vhost)} ${quoted(user)} '^mon\\.' '^mon\\.' '^(mon\\..*|amq\\.rabbitmq\\.(trace|event|log))$'`
-}
 
 /** Why the event exchange cannot be read, told by the error the broker gave. */
 export function diagnose(
