@@ -159,6 +159,7 @@ function objectOf(routingKey: string, headers: ExchangeMessage['headers']): Rabb
     if (value !== undefined && value !== '') fields[field] = value
   }
   put('vhost', textOf(headers['vhost']))
+  put('attribution', wayOf(headers['user_who_performed_action']))
   const nameField = routingKey.startsWith('vhost.limits.') ? undefined : nameFields[kind]
   if (nameField !== undefined)
     put(nameField, nameField === 'exchange' ? exchangeName(headers['name']) : textOf(headers['name']))
@@ -189,6 +190,11 @@ function objectOf(routingKey: string, headers: ExchangeMessage['headers']): Rabb
   const details = { ...parseAmqpTable(headers['arguments']), ...settingsOf(routingKey, headers) }
   if (Object.keys(details).length > 0) fields.arguments = details
   return fields
+}
+
+/** The broker's own names say which way; for a person's name the event does not, and nothing is guessed. */
+function wayOf(user: unknown): 'cli' | 'broker' | undefined {
+  return user === 'rmq-cli' ? 'cli' : user === 'rmq-internal' ? 'broker' : undefined
 }
 
 type Put = (field: string, value: Json | undefined) => void
