@@ -43,7 +43,10 @@ export function diagnose(
       detail: `'${user}' may not read the event exchange; run: ${permissionCommand(user, vhost)}`,
     }
   if (/inequivalent arg/i.test(text))
-    return { reason: 'queue-differs', detail: `queue '${queue}' exists with other arguments: ${text.slice(0, 300)}` }
+    return {
+      reason: 'queue-differs',
+      detail: `queue '${queue}' exists with other arguments; set agent.events.maxLength back, or name a new agent.events.queue: ${text.slice(0, 300)}`,
+    }
   const errno = errnoOf(error)
   if (errno !== undefined) return { reason: 'unreachable', detail: `the broker cannot be reached: ${errno}` }
   return { reason: 'other', detail: text.slice(0, 300) }
