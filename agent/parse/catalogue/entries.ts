@@ -22,9 +22,9 @@ export interface Entry {
   readonly pattern: RegExp
   /** A text every match contains: the cheap test before the pattern. */
   readonly hint: string
-  /** A real message, prefix taken off. */
+  /** A message of this kind, prefix taken off: recorded from a broker unless `isComposed`. */
   readonly sample: string
-  /** The sample was put together from the broker's source: none was ever recorded. */
+  /** The sample was put together from the message's known form: none was recorded. */
   readonly isComposed?: true
 }
 
@@ -39,14 +39,14 @@ export const entries: readonly Entry[] = [
     outcome: 'failure',
     hint: 'memory resource limit alarm set',
     pattern: /memory resource limit alarm set on node (?<aboutNode>\S+?)\.?$/m,
-    sample:
-      'memory resource limit alarm set on node rmqsrc1@localhost.\n\n**********************************************************\n*** Publishers will be blocked until this alarm clears ***\n**********************************************************\n',
+    sample: 'memory resource limit alarm set on node rmqsrc1@localhost.',
   },
   {
     entry: 2,
     code: 'memory-alarm-cleared',
     category: 'resource',
     outcome: 'success',
+    isComposed: true,
     hint: 'memory resource limit alarm cleared',
     pattern: /memory resource limit alarm cleared (?:on node |for dead node )(?<aboutNode>\S+?)'?\.?$/m,
     sample: 'memory resource limit alarm cleared on node rmqsrc1@localhost',
@@ -56,6 +56,7 @@ export const entries: readonly Entry[] = [
     code: 'memory-alarm-cleared',
     category: 'resource',
     outcome: 'success',
+    isComposed: true,
     hint: 'memory resource limit alarm cleared',
     pattern: /memory resource limit alarm cleared across the cluster/,
     sample: 'memory resource limit alarm cleared across the cluster',
@@ -65,6 +66,7 @@ export const entries: readonly Entry[] = [
     code: 'disk-alarm-cleared',
     category: 'resource',
     outcome: 'success',
+    isComposed: true,
     hint: 'disk resource limit alarm cleared',
     pattern: /disk resource limit alarm cleared (?:on node |for dead node )(?<aboutNode>\S+?)'?\.?$/m,
     sample: 'disk resource limit alarm cleared on node rmqsrc1@localhost',
@@ -74,6 +76,7 @@ export const entries: readonly Entry[] = [
     code: 'disk-alarm-cleared',
     category: 'resource',
     outcome: 'success',
+    isComposed: true,
     hint: 'disk resource limit alarm cleared',
     pattern: /disk resource limit alarm cleared across the cluster/,
     sample: 'disk resource limit alarm cleared across the cluster',
@@ -83,6 +86,7 @@ export const entries: readonly Entry[] = [
     code: 'disk-alarm-set',
     category: 'resource',
     outcome: 'failure',
+    isComposed: true,
     hint: 'disk resource limit alarm set',
     pattern: /disk resource limit alarm set on node (?<aboutNode>\S+?)\.?$/m,
     sample: 'disk resource limit alarm set on node rmqsrc1@localhost.',
@@ -99,6 +103,7 @@ export const entries: readonly Entry[] = [
     entry: 4,
     code: 'disk-space-sufficient',
     category: 'resource',
+    isComposed: true,
     hint: 'Free disk space is sufficient',
     pattern: /Free disk space is sufficient\. Free bytes: (?<free_bytes>\d+)\. Limit: (?<limit_bytes>\d+)/,
     sample: 'Free disk space is sufficient. Free bytes: 79566987264. Limit: 50000000',
@@ -107,6 +112,7 @@ export const entries: readonly Entry[] = [
     entry: 5,
     code: 'memory-watermark-set',
     category: 'resource',
+    isComposed: true,
     hint: 'vm_memory_high_watermark set',
     pattern: /vm_memory_high_watermark set\. Memory used:(?<used_bytes>\d+) allowed:(?<limit_bytes>\d+)/,
     sample: 'vm_memory_high_watermark set. Memory used:160000000 allowed:1000',
@@ -115,6 +121,7 @@ export const entries: readonly Entry[] = [
     entry: 5,
     code: 'memory-watermark-cleared',
     category: 'resource',
+    isComposed: true,
     hint: 'vm_memory_high_watermark clear',
     pattern: /vm_memory_high_watermark clear(?:ed)?\. Memory used:(?<used_bytes>\d+) allowed:(?<limit_bytes>\d+)/,
     sample: 'vm_memory_high_watermark clear. Memory used:160000000 allowed:1600000000',
@@ -195,6 +202,7 @@ export const entries: readonly Entry[] = [
     code: 'management-login-refused',
     category: 'authentication',
     outcome: 'failure',
+    isComposed: true,
     hint: 'HTTP access denied: ',
     pattern: /HTTP access denied: user '(?<user>[^'\n]*)' - (?<reason>[^\n]*)/,
     sample: "HTTP access denied: user 'nouser' - invalid credentials",
@@ -204,6 +212,7 @@ export const entries: readonly Entry[] = [
     code: 'vhost-access-refused',
     category: 'authentication',
     outcome: 'failure',
+    isComposed: true,
     hint: 'access to vhost ',
     pattern: /access to vhost '(?<vhost>[^'\n]*)' refused for user '(?<user>[^\n']*)'(?:: (?<reason>[^\n]+))?/,
     sample:
@@ -214,6 +223,7 @@ export const entries: readonly Entry[] = [
     code: 'access-refused',
     category: 'channel',
     outcome: 'failure',
+    isComposed: true,
     hint: 'exception access_refused: ',
     pattern: /operation (?<operation>\S+) caused a channel exception access_refused: (?<reason>[^\n]*)/,
     sample: `${channelError}queue.declare caused a channel exception access_refused: queue name 'amq.x' contains reserved prefix 'amq.*'`,
@@ -223,6 +233,7 @@ export const entries: readonly Entry[] = [
     code: 'object-not-found',
     category: 'channel',
     outcome: 'failure',
+    isComposed: true,
     hint: 'exception not_found: ',
     pattern:
       /operation (?<operation>\S+) caused a channel exception not_found: (?<reason>no (?:queue '(?<queue>[^'\n]*)'|exchange '(?<exchange>[^'\n]*)') in vhost[^\n]*)/,
@@ -233,6 +244,7 @@ export const entries: readonly Entry[] = [
     code: 'resource-locked',
     category: 'channel',
     outcome: 'failure',
+    isComposed: true,
     hint: 'exception resource_locked: ',
     pattern:
       /operation (?<operation>\S+) caused a channel exception resource_locked: (?<reason>cannot obtain exclusive access(?: to locked queue '(?<queue>[^'\n]*)' in vhost)?[^\n]*)/,
@@ -243,6 +255,7 @@ export const entries: readonly Entry[] = [
     code: 'inequivalent-argument',
     category: 'channel',
     outcome: 'failure',
+    isComposed: true,
     hint: 'inequivalent arg ',
     pattern:
       /(?:operation (?<operation>\S+) caused a channel exception )?precondition_failed: (?<reason>inequivalent arg '[^'\n]*' for (?:queue '(?<queue>[^'\n]*)'|exchange '(?<exchange>[^'\n]*)') in vhost[^\n]*)/,
@@ -818,6 +831,7 @@ export const entries: readonly Entry[] = [
     entry: 54,
     code: 'tracing-changed',
     category: 'configuration',
+    isComposed: true,
     hint: 'abling tracing',
     pattern: /(?:Enabling|Disabling) tracing for vhost '(?<vhost>[^\n']*)'/,
     sample: "Enabling tracing for vhost '/'",
