@@ -17,7 +17,7 @@ process.stdin.on('error', () => void clean())
 
 async function clean(): Promise<void> {
   if (base === undefined) return
-  await stopProcesses(base, 8000)
+  await stopProcesses(base, after === 'remove' ? 0 : 8000)
   if (after === 'remove') rmSync(base, { recursive: true, force: true })
   process.exit(0)
 }

@@ -105,7 +105,7 @@ export async function startBroker(request: BrokerRequest): Promise<Started<Broke
     pid,
     kill: async () => {
       process.kill(pid(), 'SIGKILL')
-      await stopProcesses(base, 2000)
+      await stopProcesses(base, 0)
     },
     halt: () => stopProcesses(base, 20_000),
     start,
@@ -115,7 +115,8 @@ export async function startBroker(request: BrokerRequest): Promise<Started<Broke
   const stop = async () => {
     // A paused process cannot obey.
     for (const paused of processesOf(base)) process.kill(paused, 'SIGCONT')
-    await stopProcesses(base, 15_000)
+    // Data that is about to be removed need not be written in order.
+    await stopProcesses(base, request.after === 'remove' ? 0 : 15_000)
     await guard.release()
   }
   try {

@@ -25,6 +25,7 @@ const tools = {
   java: ['openjdk-17-jre-headless'],
   mvn: ['maven'],
   openssl: ['openssl'],
+  unzip: ['unzip'],
   rsyslogd: ['rsyslog', 'rsyslog-kafka'],
 } as const satisfies Record<string, readonly string[]>
 

@@ -58,7 +58,7 @@ async function startEpmd(erlangBin: string): Promise<Started<number>> {
   const args = ['-port', String(port)]
   startServerProcess({ program: join(erlangBin, 'epmd'), args, env, base, user, logFile: join(base, 'epmd.log') })
   const stop = async () => {
-    await stopProcesses(base, 2000)
+    await stopProcesses(base, 0)
     await guard.release()
   }
   return { value: port, stop }

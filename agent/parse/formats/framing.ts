@@ -50,6 +50,8 @@ export class Framer {
   /** NUL bytes skipped at the beginning of lines. */
   nulBytes = 0
   longLines = 0
+  /** Records given out although nothing proved their end. */
+  forcedCuts = 0
   #isLineCut = false
   readonly #limits: FramerLimits
   readonly #emit: (record: Framed) => void
@@ -219,6 +221,7 @@ export class Framer {
     this.#open.isContinued = false
     this.#openAt(kind, bytes, start, start, end)
     this.#open.isPartial = isCut
+    if (isCut) this.forcedCuts++
     this.#give()
   }
 
@@ -229,10 +232,12 @@ export class Framer {
     this.#open.isContinued = true
     this.#openAt('line', bytes, start, start, end)
     this.#open.isPartial = isCut
+    if (isCut) this.forcedCuts++
     this.#give()
   }
 
   #flush(bytes: Buffer): void {
+    this.forcedCuts++
     this.#remember(bytes)
     this.#give()
   }

@@ -18,6 +18,11 @@ const saved = z.object({
   tailLength: z.number(),
   tail: z.string(),
   marks: z.array(z.object({ offset: z.number(), tailLength: z.number(), tail: z.string() })),
+  /**
+   * Where records were cut although their end was not proven (rest, limits), beyond `offset`. On disk before they are sent:
+   * after a crash the same bytes must give the same records, else one id would stand for two texts.
+   */
+  cuts: z.array(z.number()),
   mid: z.enum(['none', 'skip', 'continued']),
   family: z.enum(['unknown', 'rabbitmq', 'access', 'plain', 'line']),
   encoding: z.enum(['utf-8', 'utf-16le', 'utf-16be', 'latin1']).optional(),

@@ -87,6 +87,7 @@ export class Follower {
   /** The file is gone for good: what memory still holds of it goes out. */
   conclude(generation: Generation): void {
     const batch = this.#deps.reader.finish(generation)
+    this.#deps.registry.isChanged = true
     this.#count(generation)
     generation.isOver = true
     generation.dueAtMs = Number.POSITIVE_INFINITY
@@ -94,7 +95,7 @@ export class Follower {
   }
 
   #read(generation: Generation, nowMs: number): void {
-    const { reader, sender, reconciler, telemetry, tuning } = this.#deps
+    const { reader, sender, reconciler, telemetry, tuning, registry } = this.#deps
     const outcome = reader.read(generation, nowMs)
     this.#count(generation)
     if (outcome.kind === 'replaced') {
@@ -109,6 +110,7 @@ export class Follower {
     const dueAtMs = generation.grewAtMs + waitMs
     generation.dueAtMs = isUnfinished && dueAtMs > nowMs ? dueAtMs : Number.POSITIVE_INFINITY
     if (outcome.kind !== 'batch') return
+    if (!generation.isPersisted) registry.isChanged = true
     telemetry.read(outcome.batch.records.length)
     sender.push(outcome.batch)
   }

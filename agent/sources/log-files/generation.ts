@@ -81,6 +81,11 @@ export class Generation {
     return this.saved.offset >= this.readTo && this.queuedBytes === 0
   }
 
+  /** The next place where a record was cut before a crash. */
+  nextCut(): number | undefined {
+    return this.saved.cuts.find((cut) => cut > this.readTo)
+  }
+
   /** Takes the file's first bytes into the identity as they appear. */
   growHead(fd: number, size: number): void {
     if (this.saved.headLength >= headBytes || size <= this.saved.headLength) return
@@ -93,6 +98,7 @@ export class Generation {
     const { saved } = this
     saved.offset = batch.end
     saved.mid = batch.mid
+    if (saved.cuts.length > 0) saved.cuts = saved.cuts.filter((cut) => cut > batch.end)
     saved.tailLength = batch.tail.length
     saved.tail = fingerprint(batch.tail)
     saved.family = this.framer.family
@@ -143,6 +149,7 @@ export function firstSight(made: NewGeneration, stat: FileStat, family: SavedGen
     tailLength: 0,
     tail: fingerprint(Buffer.alloc(0)),
     marks: [],
+    cuts: [],
     mid: 'none',
     family,
     ...(made.encoding && { encoding: made.encoding }),

@@ -62,7 +62,9 @@ export class Reader {
     generation.look(stat, nowMs)
     if (generation.readTo > 0 && generation.readTail.length === 0) this.#loadTail(generation, fd)
     const tail = generation.readTail
-    const want = Math.max(this.#tuning.readBytes, generation.wantBytes)
+    const cut = generation.nextCut()
+    const share = Math.max(this.#tuning.readBytes, generation.wantBytes)
+    const want = cut === undefined ? share : Math.min(share, cut - generation.readTo)
     if (this.#buffer.length < want + tail.length) this.#buffer = Buffer.allocUnsafeSlow(want + tailBytes)
     else if (this.#buffer.length > 8 * this.#tuning.readBytes && want === this.#tuning.readBytes)
       this.#buffer = Buffer.allocUnsafeSlow(want + tailBytes)
@@ -91,8 +93,9 @@ export class Reader {
 
   #frame(generation: Generation, start: number, end: number, nowMs: number): ReadOutcome {
     const restMs = generation.hasMore ? 0 : nowMs - generation.grewAtMs
-    const isRest = restMs >= this.#tuning.recordIdleMs
-    const isLongRest = restMs >= this.#tuning.partialIdleMs
+    const isAtCut = generation.scannedTo === generation.nextCut()
+    const isRest = isAtCut || restMs >= this.#tuning.recordIdleMs
+    const isLongRest = isAtCut || restMs >= this.#tuning.partialIdleMs
     if (!this.#settleEncoding(generation, start, end, isLongRest)) return { kind: 'idle' }
     const batch = this.#run(generation, this.#buffer, start, end, isRest, isLongRest)
     if (batch) return { kind: 'batch', batch }
@@ -135,6 +138,7 @@ export class Reader {
     const turn: Turn = { records: [], bytes: 0, lastStart: -1, fileOffset: (position) => readTo + position - start }
     this.#turn = turn
     this.#generation = generation
+    const forcedBefore = generation.framer.forcedCuts
     let consumed: number
     if (saved.encoding === undefined || saved.encoding === 'utf-8') {
       consumed = this.#lines(generation, buffer, start + bom, end, flush, unterminated) - start
@@ -147,6 +151,10 @@ export class Reader {
     this.#turn = undefined
     this.#keepRemainder(generation, buffer, start + consumed, end)
     if (consumed === 0) return undefined
+    if (generation.framer.forcedCuts > forcedBefore && !saved.cuts.includes(readTo + consumed)) {
+      saved.cuts.push(readTo + consumed)
+      generation.isPersisted = false
+    }
     return this.#close(generation, turn, buffer, start, consumed)
   }
 

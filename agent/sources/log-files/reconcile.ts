@@ -180,7 +180,7 @@ export class Reconciler {
   #byContent(unknown: readonly Found[], newest: ReadonlyMap<string, number>, seen: Set<Generation>, look: Look): void {
     const sorted = [...unknown].sort((a, b) => {
       const [aLive, bLive] = [a.path === a.livePath ? 1 : 0, b.path === b.livePath ? 1 : 0]
-      return aLive - bLive || a.stat.mtimeMs - b.stat.mtimeMs
+      return aLive - bLive || a.stat.mtimeMs - b.stat.mtimeMs || rotationNumber(b.path) - rotationNumber(a.path)
     })
     const isFirst = new Map(sorted.map(({ livePath }) => [livePath, !newest.has(livePath)]))
     for (const found of sorted) {
@@ -192,6 +192,7 @@ export class Reconciler {
         const taken = found.isPacked
           ? this.#packed(found, newest, seen)
           : this.#plain(found, newest, seen, isFirst.get(found.livePath) === true)
+        // A copy is looked at again: its original may be truncated by then, and only the copy have the rest.
         if (taken === 'ignore') this.#ignored.set(key, face)
       } catch (error) {
         const code = errorCode(error)
@@ -206,10 +207,10 @@ export class Reconciler {
     newest: ReadonlyMap<string, number>,
     seen: Set<Generation>,
     isFirstLook: boolean,
-  ): 'taken' | 'ignore' {
+  ): 'taken' | 'ignore' | 'copy' {
     const { registry } = this.#deps
     const copied = this.#contentOf(found, seen)
-    if (copied === 'copy') return 'ignore'
+    if (copied === 'copy') return 'copy'
     if (copied) {
       registry.moveTo(copied, found)
       copied.isVerified = true
@@ -228,9 +229,13 @@ export class Reconciler {
     }
     const input = found.input ?? this.#missed(found, newest)
     if (!input || this.#isTooOld(found, input)) return 'ignore'
-    // May it be read at all? Else it is tried again at every look.
-    withFile(found.path, () => undefined)
-    const generation = registry.create(found, input)
+    // What it begins with is saved with its first record: a crash right after must know it again in a copy. A file that
+    // may not be read throws here and is tried again at every look.
+    const generation = withFile(found.path, (fd) => {
+      const created = registry.create(found, input)
+      created.growHead(fd, found.stat.size)
+      return created
+    })
     this.#deps.telemetry.generation(found.livePath)
     if (isFirstLook && input.startAt === 'end' && !registry.knownInputs.has(inputName(input))) {
       this.#startAt(generation, found.path, found.stat.size)
@@ -271,7 +276,9 @@ export class Reconciler {
           continue
         }
         const { saved } = generation
-        if (saved.offset === 0 || (isLive && saved.offset < strongBytes)) continue
+        // Little content is little evidence: then the name must be a partner's and the time must fit as well.
+        const isWeak = saved.offset < strongBytes
+        if (isWeak && (isLive || found.stat.mtimeMs < saved.mtimeMs)) continue
         if (holdsContent(fd, found.stat.size, saved) && saved.offset >= (best?.saved.offset ?? 0)) best = generation
       }
       return best
@@ -371,4 +378,9 @@ export class Reconciler {
       registry.isChanged = true
     }
   }
+}
+
+/** `x.log.2.gz` → 2: of two partners written within one tick of the file system's clock the higher number is the older. */
+function rotationNumber(path: string): number {
+  return Number(/\.(\d{1,6})(?:\.gz)?$/.exec(path)?.[1] ?? 0)
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LogFilesDeps, LogInput, Tuning } from '../../../agent/sources/log-files/contract.ts'
@@ -64,6 +64,7 @@ export class Bench {
   /** While set, nothing is acknowledged. */
   isHeld = false
   #waiting: Array<() => void> = []
+  readonly #lives: Array<{ isOver: boolean }> = []
   #running: Started<SourceStatus> | undefined
 
   path(name: string): string {
@@ -85,12 +86,16 @@ export class Bench {
 
   async start(input: Partial<LogInput> = {}, more: Partial<LogFilesDeps> = {}): Promise<SourceStatus> {
     this.metrics = createMetrics()
+    const life = { isOver: false }
+    this.#lives.push(life)
+    const isDead = () => life.isOver
     const records = async (batch: readonly OutRecord[], signal: AbortSignal) => {
       await new Promise<void>((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
         if (this.isHeld) this.#waiting.push(resolve)
         else setImmediate(resolve)
       })
+      if (isDead()) throw new Error('dead')
       for (const { topic, key, value, headers } of batch)
         this.sent.push({
           topic,
@@ -110,6 +115,7 @@ export class Bench {
       now: Date.now,
       tuning: quick,
       ...more,
+      ...(more.tuning && { tuning: { ...quick, ...more.tuning } }),
     })
     this.#running = await source.start()
     return this.#running.value
@@ -118,6 +124,22 @@ export class Bench {
   async stop(): Promise<void> {
     await this.#running?.stop()
     this.#running = undefined
+  }
+
+  /** Ends the source without letting it acknowledge anything. */
+  async abandon(): Promise<void> {
+    const wasHeld = this.isHeld
+    this.isHeld = true
+    for (const life of this.#lives) life.isOver = true
+    await this.#running?.stop()
+    this.#running = undefined
+    this.#waiting.length = 0
+    this.isHeld = wasHeld
+  }
+
+  writeData(name: string, bytes: Buffer): void {
+    mkdirSync(this.dataDir, { recursive: true })
+    writeFileSync(join(this.dataDir, name), bytes)
   }
 
   async until(isTrue: () => boolean, what = 'the expected state', withinMs = 5000): Promise<void> {

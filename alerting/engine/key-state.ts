@@ -1,0 +1,69 @@
+import type { ThumpEvent } from '../../event/event.ts'
+import type { TopicName } from '../../event/topics.ts'
+import type { KeyValue } from '../transition.ts'
+
+/** An event that satisfied a rule, on its way to one key's window. */
+export interface Hit {
+  readonly event: ThumpEvent
+  readonly id: string
+  readonly atMs: number
+  readonly topic: TopicName
+  /** It satisfied `resolveWhen`. */
+  readonly isResolving: boolean
+}
+
+export interface OpenAlert {
+  readonly id: string
+  readonly firedAtMs: number
+  readonly firstSeenMs: number
+  lastSeenMs: number
+  count: number
+  readonly samples: ThumpEvent[]
+  readonly summary: string
+  readonly description?: string
+}
+
+/** All that is kept for one rule and key; plain data, so that it can be stored as it is. */
+export interface KeyState {
+  readonly id: string
+  readonly key: readonly KeyValue[]
+  touchedMs: number
+  /** When time alone may decide something; Infinity: never. */
+  dueMs: number
+  /** The evaluator's own data. */
+  window: unknown
+  alert?: OpenAlert
+  /** Stands for all keys beyond the cap. */
+  isOverflow?: true
+}
+
+/** What an evaluator may do for the key whose turn it is. */
+export interface Turn {
+  readonly state: KeyState
+  /** Opens the alert; `cause` is the event that reached the bound, or the deadline. */
+  fire(atMs: number, cause: string, hit: Hit | undefined, facts: FireFacts): void
+  /** Another event of the open alert. */
+  join(hit: Hit): void
+  resolve(atMs: number, isSilent: boolean): void
+}
+
+export interface FireFacts {
+  readonly count: number
+  readonly firstSeenMs: number
+  readonly extra?: Readonly<Record<string, unknown>>
+}
+
+export type SkipReason = 'no-field' | 'missing-key' | 'out-of-order' | 'duplicate' | 'late' | 'samples-cap'
+
+/** One rule type's meaning. Pure: all it knows is its window, the hit and the watermark. */
+export interface Evaluator {
+  /** A window for a key first met at `atMs`. */
+  fresh(atMs: number): unknown
+  /** Answers why a hit changed nothing, else undefined. */
+  take(turn: Turn, hit: Hit): SkipReason | undefined
+  /** Decides what the passing of time settles, up to and including the watermark. */
+  advance(turn: Turn, watermarkMs: number): void
+  dueMs(state: KeyState): number
+  /** Nothing in it matters any more at this watermark. */
+  isSpent(state: KeyState, watermarkMs: number): boolean
+}

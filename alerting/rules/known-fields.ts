@@ -1,0 +1,69 @@
+import type { TopicName } from '../../event/topics.ts'
+
+/** Which source produces which field, for lint. `*` ends a subtree of any names. */
+export type SourceName = 'log-files' | 'access' | 'events' | 'firehose' | 'resources' | 'self'
+
+const everywhere = `@timestamp event.id event.sequence event.dataset event.action event.outcome event.category event.kind message
+host.name service.type service.name service.node.name agent.id agent.version tags labels.* redacted.rule redacted.count`
+const who = 'user.name source.ip source.port client.name rabbitmq.vhost rabbitmq.connection'
+const http = `http.request.method url.path http.response.status_code http.response.body.bytes http.response.cache event.duration user_agent.original`
+
+const produced: ReadonlyArray<{ readonly source: SourceName; readonly topics: readonly TopicName[]; readonly fields: string }> = [
+  {
+    source: 'log-files',
+    topics: ['APP'],
+    fields: `${everywhere} ${who} event.code log.level log.file.path log.offset log.flags app.* user.target.name rabbitmq.queue rabbitmq.exchange rabbitmq.channel rabbitmq.pid
+    rabbitmq.policy rabbitmq.parameter rabbitmq.term rabbitmq.reason rabbitmq.arguments.* error.* related.id rabbitmq.attribution ${http}`,
+  },
+  {
+    source: 'events',
+    topics: ['AMQP'],
+    fields: `${everywhere} ${who} amqp.operation rabbitmq.queue rabbitmq.exchange rabbitmq.routing_keys rabbitmq.channel rabbitmq.pid rabbitmq.consumer_tag user.target.name
+    rabbitmq.policy rabbitmq.parameter rabbitmq.arguments.* rabbitmq.durable rabbitmq.auto_delete rabbitmq.exclusive rabbitmq.type rabbitmq.attribution rabbitmq.candidates.*
+    related.id rabbitmq.alarm.* rabbitmq.event.* ${http}`,
+  },
+  {
+    source: 'firehose',
+    topics: ['AMQP'],
+    fields: `rabbitmq.routed_queues rabbitmq.unroutable rabbitmq.redelivered rabbitmq.clock amqp.properties.* amqp.headers.* amqp.body.bytes amqp.body.hmac amqp.body.content
+    amqp.body.truncated rabbitmq.latency_ms rabbitmq.latency_clock`,
+  },
+  { source: 'resources', topics: ['METRIC'], fields: `${everywhere} rabbitmq.vhost rabbitmq.queue rabbitmq.type rabbitmq.node.* rabbitmq.queue_stats.* rabbitmq.overview.*` },
+  { source: 'self', topics: ['THUMP'], fields: `${everywhere} user.name app.* thump.*` },
+]
+
+/** Fields whose values are as many as there are events: a groupBy on them keeps a window each. */
+export const highCardinality: ReadonlySet<string> = new Set([
+  'event.id',
+  'event.sequence',
+  'message',
+  'source.port',
+  'rabbitmq.pid',
+  'rabbitmq.connection',
+  'log.offset',
+  'related.id',
+  'amqp.properties.message_id',
+  'rabbitmq.consumer_tag',
+  '@timestamp',
+])
+
+/** Sources that put a field on one of the topics; empty = nobody produces it. */
+export function producersOf(path: string, topics: readonly TopicName[]): SourceName[] {
+  return produced
+    .filter(({ topics: own, fields }) => own.some((topic) => topics.includes(topic)) && split(fields).some((field) => covers(field, path)))
+    .map(({ source }) => source)
+}
+
+/** Every known field of some topics, for suggestions. */
+export function knownFields(topics: readonly TopicName[]): string[] {
+  return [...new Set(produced.filter(({ topics: own }) => own.some((topic) => topics.includes(topic))).flatMap(({ fields }) => split(fields)))]
+}
+
+function split(fields: string): string[] {
+  return fields.split(/\s+/).filter((field) => field !== '')
+}
+
+/** A path may also name what stands above a field: `user.exists`. */
+function covers(field: string, path: string): boolean {
+  return field === path || (field.endsWith('.*') && path.startsWith(field.slice(0, -1))) || field.startsWith(`${path}.`)
+}

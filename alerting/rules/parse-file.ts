@@ -1,0 +1,231 @@
+import { type Document, LineCounter, isMap, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { placeOf } from '../../runtime/config/places.ts'
+import { suggestion } from '../../runtime/config/suggest.ts'
+import type { Problem } from '../../runtime/errors.ts'
+import { compileRule } from './compile-rule.ts'
+import type { Complaint } from './condition.ts'
+import { warnOf } from './lint.ts'
+import type { Rule } from './rule.ts'
+import { defaultsSchema, overrideSchema, type RuleInput, ruleSchema, ruleTypes } from './schema.ts'
+
+export interface ParseContext {
+  readonly allowedLatenessMs: number
+  readonly timezone: string
+  /** The words of a dictionary beside the rule file. */
+  readonly keywords: (file: string) => readonly string[] | undefined
+  /** By rule id, merged over the rule before it is checked. */
+  readonly overrides?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+export interface ParsedFile {
+  readonly file: string
+  /** Rules without an error; `off` ones included. */
+  readonly rules: readonly Rule[]
+  /** All of them, in the order of the file. `path` is the code. */
+  readonly problems: readonly Problem[]
+}
+
+const maxFileBytes = 16 * 2 ** 20
+
+/** One rule file: every problem with its place, every rule that has none. Never throws. */
+export function parseRuleFile(file: string, text: string, context: ParseContext): ParsedFile {
+  const reader = new FileReader(file, text)
+  const rules: Rule[] = []
+  const root = reader.root()
+  if (root) {
+    for (const key of Object.keys(root))
+      if (key !== 'defaults' && key !== 'rules') reader.report([key], 'unknown-key', `unknown key "${key}"${suggestion(key, ['defaults', 'rules'])}`)
+    const defaults = reader.check(defaultsSchema, root['defaults'] ?? {}, ['defaults']) ?? {}
+    const list = root['rules'] ?? []
+    if (!Array.isArray(list)) reader.report(['rules'], 'rules', 'rules is a list')
+    else {
+      list.forEach((item: unknown, index) => {
+        const rule = parseRule(item, ['rules', index], defaults, reader, context)
+        if (rule) rules.push(rule)
+      })
+    }
+  }
+  return { file, rules, problems: reader.problems() }
+}
+
+function parseRule(
+  item: unknown,
+  path: readonly PropertyKey[],
+  defaults: z.output<typeof defaultsSchema>,
+  reader: FileReader,
+  context: ParseContext,
+): Rule | undefined {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
+    reader.report(path, 'rule', 'a rule is a map with id, type, topic and where')
+    return undefined
+  }
+  const raw = item as Record<string, unknown>
+  const before = reader.errorCount
+  const overridden = typeof raw['id'] === 'string' ? merge(raw, context.overrides?.[raw['id']]) : raw
+  const checked = reader.checkRule(overridden, path)
+  if (!checked) return undefined
+  const { notify, ...rest } = defaults
+  const given = Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined))
+  const input = { ...rest, ...given } as RuleInput
+  const place = { file: reader.file, ...reader.placeOf([...path, 'id']) }
+  const complain = (complaint: Complaint) => reader.report([...path, ...complaint.path], complaint.code, complaint.message, complaint.severity)
+  const rule = compileRule(input, { ...context, place, complain, ...(notify && { notifyDefault: notify }) })
+  for (const complaint of warnOf(rule, input)) complain(complaint)
+  return reader.errorCount === before ? rule : undefined
+}
+
+/** Overrides replace keys; a map of bounds is merged, so that one bound can be tuned alone. */
+function merge(raw: Record<string, unknown>, override: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> {
+  if (!override) return raw
+  const merged = { ...raw }
+  for (const [key, value] of Object.entries(override)) {
+    const old = raw[key]
+    const isBounds = key !== 'where' && typeof value === 'object' && value !== null && !Array.isArray(value) && typeof old === 'object' && old !== null
+    merged[key] = isBounds ? { ...old, ...value } : value
+  }
+  return merged
+}
+
+/** The overrides file: `id: {stage, severity, bounds …}`. */
+export function parseOverrides(file: string, text: string): { overrides: Record<string, Record<string, unknown>>; problems: readonly Problem[] } {
+  const reader = new FileReader(file, text)
+  const overrides: Record<string, Record<string, unknown>> = {}
+  for (const [id, value] of Object.entries(reader.root() ?? {})) {
+    if (reader.check(overrideSchema, value, [id])) overrides[id] = value as Record<string, unknown>
+  }
+  return { overrides, problems: reader.problems() }
+}
+
+/** A YAML document with its places and what is wrong with it. */
+class FileReader {
+  readonly file: string
+  readonly #document: Document
+  readonly #lines = new LineCounter()
+  readonly #problems: Problem[] = []
+  errorCount = 0
+
+  constructor(file: string, text: string) {
+    this.file = file
+    const document = text.length > maxFileBytes ? undefined : parseSafely(text, this.#lines)
+    this.#document = document ?? parseDocument('')
+    if (!document) this.report([], 'yaml', 'the file is larger than 16 MiB or nested too deep to be a rule file')
+    for (const error of this.#document.errors) {
+      const { line, col } = this.#lines.linePos(error.pos[0])
+      this.#push(line, col, 'yaml', error.message, 'error')
+    }
+  }
+
+  root(): Record<string, unknown> | undefined {
+    if (this.errorCount > 0) return undefined
+    if (this.#document.contents === null) return {}
+    if (!isMap(this.#document.contents)) {
+      this.report([], 'yaml', 'the file is a map with defaults and rules')
+      return undefined
+    }
+    try {
+      return this.#document.toJS({ maxAliasCount: 100 }) as Record<string, unknown>
+    } catch {
+      this.report([], 'yaml', 'too many aliases')
+      return undefined
+    }
+  }
+
+  placeOf(path: readonly PropertyKey[]): { line: number; column: number } {
+    return placeOf(this.#document, this.#lines, path)
+  }
+
+  check<S extends z.ZodType>(schema: S, value: unknown, path: readonly PropertyKey[]): z.output<S> | undefined {
+    const result = schema.safeParse(value)
+    if (result.success) return result.data
+    for (const issue of result.error.issues) this.#explain(issue, path, schema)
+    return undefined
+  }
+
+  checkRule(value: Record<string, unknown>, path: readonly PropertyKey[]): RuleInput | undefined {
+    const type = value['type']
+    if (typeof type !== 'string' || !(ruleTypes as readonly string[]).includes(type)) {
+      const hint = typeof type === 'string' ? suggestion(type, ruleTypes) : ''
+      this.report([...path, 'type'], 'type', type === undefined ? `type is required: ${ruleTypes.join(', ')}` : `unknown type "${String(type)}"${hint || `; known: ${ruleTypes.join(', ')}`}`)
+      return undefined
+    }
+    return this.check(ruleSchema, value, path)
+  }
+
+  #explain(issue: z.core.$ZodIssue, path: readonly PropertyKey[], schema: z.ZodType): void {
+    const at = [...path, ...issue.path]
+    if (issue.code === 'unrecognized_keys') {
+      const known = knownKeys(schema, issue.path, this.#document.getIn(path.concat('type')))
+      const parent = issue.path.filter((part) => typeof part === 'string').at(-1)
+      for (const key of issue.keys)
+        this.report([...at, key], 'unknown-key', `unknown key "${key}"${parent === undefined ? '' : ` in ${String(parent)}`}${suggestion(key, known) || meant(key, known) || onlyMissing(known)}`)
+    } else if (issue.code === 'invalid_union') {
+      const deepest = issue.errors.flat().toSorted((a, b) => b.path.length - a.path.length)[0]
+      if (deepest && deepest.path.length > 0) this.#explain({ ...deepest, path: [...issue.path, ...deepest.path] } as z.core.$ZodIssue, path, schema)
+      else if (issue.input === undefined && /received undefined/.test(deepest?.message ?? '')) this.report(at, 'missing', `${String(issue.path.at(-1))} is required`)
+      else this.report(at, 'type', deepest?.message ?? issue.message)
+    } else if (issue.code === 'invalid_type' && /received undefined/.test(issue.message)) {
+      this.report(at, 'missing', `${String(issue.path.at(-1) ?? 'a value')} is required`)
+    } else this.report(at, issue.code === 'custom' ? 'value' : 'type', issue.message)
+  }
+
+  report(path: readonly PropertyKey[], code: string, message: string, severity: Problem['severity'] = 'error'): void {
+    const { line, column } = this.placeOf(path)
+    this.#push(line, column, code, message, severity)
+  }
+
+  #push(line: number, column: number, code: string, message: string, severity: Problem['severity']): void {
+    if (severity === 'error') this.errorCount++
+    this.#problems.push({ file: this.file, line, column, path: code, message, severity })
+  }
+
+  problems(): readonly Problem[] {
+    return this.#problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+  }
+}
+
+/** The keys that may stand where the unknown one stood. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[], type: unknown): string[] {
+  let node: unknown = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+  for (const step of [undefined, ...path]) {
+    const { oneOf, anyOf } = (node ?? {}) as { oneOf?: unknown[]; anyOf?: unknown[] }
+    const variants = oneOf ?? anyOf
+    if (variants) node = variants.find((item) => (item as { properties?: { type?: { const?: unknown } } }).properties?.type?.const === type) ?? variants[0]
+    if (step === undefined) continue
+    const { properties, items } = (node ?? {}) as { properties?: Record<string, unknown>; items?: unknown }
+    node = typeof step === 'number' ? items : properties?.[String(step)]
+  }
+  return Object.keys((node as { properties?: object } | undefined)?.properties ?? {})
+}
+
+/** What other rule languages call it. */
+const otherWords: Readonly<Record<string, readonly string[]>> = {
+  within: ['timeframe', 'window', 'period', 'interval', 'timespan'],
+  groupBy: ['query_key', 'group-by', 'by', 'partitionBy'],
+  where: ['filter', 'query', 'detection', 'condition', 'match'],
+  gte: ['num_events', 'threshold', 'min'],
+  repeat: ['realert', 'repeat_interval'],
+  severity: ['level', 'priority'],
+  id: ['name', 'title'],
+}
+
+function meant(key: string, known: readonly string[]): string {
+  for (const [word, others] of Object.entries(otherWords)) {
+    if (known.includes(word) && suggestion(key, others) !== '') return `; did you mean "${word}"?`
+  }
+  return ''
+}
+
+/** With few possible keys, naming them is the best suggestion. */
+function onlyMissing(known: readonly string[]): string {
+  return known.length > 0 && known.length <= 8 ? `; known: ${known.join(', ')}` : ''
+}
+
+/** Twenty thousand nested lists exhaust the parser's stack: that file is refused, the process goes on. */
+function parseSafely(text: string, lineCounter: LineCounter): Document | undefined {
+  try {
+    return parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter, prettyErrors: false, uniqueKeys: true })
+  } catch {
+    return undefined
+  }
+}
