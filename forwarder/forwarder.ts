@@ -1,0 +1,100 @@
+import type { TopicName } from '../event/topics.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Health } from '../runtime/health.ts'
+import type { Logger } from '../runtime/log.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import { retryForever, sleep } from '../runtime/retry.ts'
+import { Shutdown, type Started } from '../runtime/shutdown.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Consumer, Transport } from '../transport/transport.ts'
+import { Pipeline } from './pipeline.ts'
+import { createTelemetry } from './telemetry.ts'
+
+export interface ForwarderDeps {
+  readonly transport: Transport
+  readonly storage: Storage
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly health: Health
+  readonly now: Clock
+}
+
+const topics: readonly TopicName[] = ['APP', 'AMQP', 'METRIC', 'THUMP']
+const commitIntervalMs = 1000
+const setupBackoff = { baseMs: 500, maxMs: 15_000 }
+const drainMs = 10_000
+/** A tick of the commit loop that is this late means the process hangs. */
+const stuckMs = 60_000
+
+/** Moves the topics into the storage; offsets are committed when every outcome before them is settled. */
+export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consumer>> {
+  const { transport, storage, metrics, health, now } = deps
+  const log = deps.log.child({ component: 'forwarder' })
+  const telemetry = createTelemetry({ log, metrics })
+  const shutdown = new Shutdown()
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const producer = shutdown.own('producer', await transport.createProducer())
+  const pipeline = new Pipeline({ store: storage.store, producer, telemetry, writers: 2, maxQueuedBytes: 16 * 2 ** 20 })
+  const running = runWriters(pipeline, deps, log, signal)
+  const consumer = shutdown.own(
+    'consumer',
+    await transport.createConsumer(
+      { role: 'forwarder', topics, startAt: 'beginning' },
+      {
+        records: (batch) => pipeline.take(batch, signal),
+        revoked: async (partitions) => {
+          await consumer.commit(pipeline.due())
+          for (const partition of partitions) pipeline.forget(partition)
+        },
+        gap: async ({ topic, partition, from, to, reason }) => telemetry.gap(topic, partition, from, to, reason),
+      },
+    ),
+  )
+  let tickMs = now()
+  const committing = (async () => {
+    while (!signal.aborted) {
+      await sleep(commitIntervalMs, signal).catch(() => {})
+      tickMs = now()
+      await consumer.commit(pipeline.due()).catch((error: unknown) => log.warn({ err: error }, 'commit failed'))
+    }
+  })()
+  health.add({ name: 'forwarder-transport', kind: 'ready', ask: () => ({ ok: consumer.isConnected() }) })
+  health.add({ name: 'forwarder-storage', kind: 'ready', ask: () => ({ ok: storage.store.isConnected() }) })
+  health.add({ name: 'forwarder-loop', kind: 'live', ask: () => ({ ok: now() - tickMs < stuckMs }) })
+  log.info({ topics, storage: storage.kind, transport: transport.kind }, 'forwarder started')
+  const stop = async () => {
+    pipeline.close()
+    await pipeline.drained(AbortSignal.timeout(drainMs))
+    stopping.abort(new Error('forwarder is stopping'))
+    await Promise.all([running, committing])
+    await consumer.commit(pipeline.due()).catch((error: unknown) => log.warn({ err: error }, 'last commit failed'))
+    await shutdown.run(AbortSignal.timeout(drainMs))
+  }
+  return { value: consumer, stop: once(stop) }
+}
+
+/** Templates and files first: a document must not be written into an index without its mapping. */
+async function runWriters(
+  pipeline: Pipeline,
+  { storage }: ForwarderDeps,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await retryForever(() => storage.store.setup(signal), setupBackoff, signal, {
+      onFailure: (error, attempt) => {
+        if (attempt === 1) log.error({ err: error }, 'storage cannot be set up yet: tried again until it can')
+      },
+      onRecovered: (attempts) => log.info({ attempts }, 'storage is set up'),
+    })
+    await pipeline.run(signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+function once(stop: () => Promise<void>): () => Promise<void> {
+  let stopped: Promise<void> | undefined
+  return () => (stopped ??= stop())
+}

@@ -1,0 +1,180 @@
+import { describe, expect, test } from 'vitest'
+import { nextBulkSize } from '../../../forwarder/bulk-size.ts'
+import { OffsetTracker } from '../../../forwarder/offset-tracker.ts'
+import { Pipeline } from '../../../forwarder/pipeline.ts'
+import { createTelemetry } from '../../../forwarder/telemetry.ts'
+import { UnavailableError } from '../../../runtime/errors.ts'
+import { silentLogger } from '../../../runtime/log.ts'
+import { createMetrics } from '../../../runtime/metrics.ts'
+import type { Outcome, StoreItem } from '../../../storage/storage.ts'
+import type { InRecord, OutRecord, RecordBatch } from '../../../transport/transport.ts'
+
+const stored: Outcome = { kind: 'stored', isDuplicate: false }
+
+function record(offset: number, value: string): InRecord {
+  return { offset, timestampMs: 0, key: 'k', value: Buffer.from(value), headers: { id: `e${offset}` } }
+}
+
+function good(offset: number): InRecord {
+  return record(
+    offset,
+    JSON.stringify({ '@timestamp': '2026-11-24T00:00:00.000Z', event: { id: `e${offset}`, dataset: 'rabbitmq.log' } }),
+  )
+}
+
+function batch(...records: InRecord[]): RecordBatch {
+  return { topic: 'APP', partition: 0, records, highWatermark: (records.at(-1)?.offset ?? 0) + 1 }
+}
+
+/** A pipeline over a store that answers as told. */
+function pipelineOf(answer: (items: readonly StoreItem[]) => Promise<readonly Outcome[]>) {
+  const buried: OutRecord[] = []
+  const metrics = createMetrics()
+  const pipeline = new Pipeline({
+    store: { write: answer, setup: async () => {}, isConnected: () => true },
+    producer: {
+      send: async (records) => {
+        buried.push(...records)
+        return { rejected: [] }
+      },
+    },
+    telemetry: createTelemetry({ log: silentLogger, metrics }),
+    writers: 1,
+    maxQueuedBytes: 1000,
+  })
+  const stopping = new AbortController()
+  const running = pipeline.run(stopping.signal)
+  return {
+    pipeline,
+    buried,
+    signal: stopping.signal,
+    stop: async () => {
+      stopping.abort()
+      await running
+    },
+  }
+}
+
+describe('the forwarder', () => {
+  test('commits the offset after the last stored record', async () => {
+    const { pipeline, signal, stop } = pipelineOf(async (items) => items.map(() => stored))
+    await pipeline.take(batch(good(5), good(6)), signal)
+    await pipeline.drained(signal)
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 7 }])
+    expect(pipeline.due()).toEqual([])
+    await stop()
+  })
+
+  test('tries only what may succeed later again, and commits nothing before it is settled', async () => {
+    const writes: string[][] = []
+    const { pipeline, signal, stop } = pipelineOf(async (items) => {
+      writes.push(items.map(({ id }) => id))
+      return items.map(
+        ({ id }): Outcome => (writes.length === 1 && id === 'e1' ? { kind: 'retry', reason: 'http-429' } : stored),
+      )
+    })
+    await pipeline.take(batch(good(0), good(1), good(2)), signal)
+    await pipeline.drained(signal)
+    expect(writes).toEqual([['e0', 'e1', 'e2'], ['e1']])
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 3 }])
+    await stop()
+  })
+
+  test('sends what the store refuses to DEADLETTER with its bytes, its place and the reason', async () => {
+    const { pipeline, buried, signal, stop } = pipelineOf(async (items) =>
+      items.map((): Outcome => ({ kind: 'reject', reason: 'mapper_parsing_exception', error: 'not a date' })),
+    )
+    await pipeline.take(batch(good(9)), signal)
+    await pipeline.drained(signal)
+    expect(buried).toHaveLength(1)
+    expect(buried[0]).toMatchObject({
+      topic: 'DEADLETTER',
+      value: good(9).value,
+      headers: { reason: 'mapper_parsing_exception', topic: 'APP', partition: '0', offset: '9', error: 'not a date' },
+    })
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 10 }])
+    await stop()
+  })
+
+  test.each([
+    ['not JSON', '{"half', 'not-json'],
+    ['an array', '[]', 'not-an-object'],
+    ['without an id', '{"@timestamp":"2026-11-24T00:00:00Z","event":{}}', 'no-id'],
+    ['without a time', '{"event":{"id":"x"}}', 'no-time'],
+  ])('lets a poisoned record (%s) stop nothing', async (_, value, reason) => {
+    const { pipeline, buried, signal, stop } = pipelineOf(async (items) => items.map(() => stored))
+    await pipeline.take(batch(record(0, value), good(1)), signal)
+    await pipeline.drained(signal)
+    expect(buried.map(({ headers }) => headers['reason'])).toEqual([reason])
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 2 }])
+    await stop()
+  })
+
+  test('writes the same batch again when the outcome of the whole is unknown', async () => {
+    let calls = 0
+    const { pipeline, signal, stop } = pipelineOf(async (items) => {
+      if (++calls === 1) throw new UnavailableError('store')
+      return items.map(() => stored)
+    })
+    await pipeline.take(batch(good(0)), signal)
+    await pipeline.drained(signal)
+    expect(calls).toBe(2)
+    await stop()
+  })
+
+  test('pauses reading while too much waits', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { pipeline, signal, stop } = pipelineOf(async (items) => {
+      await gate.promise
+      return items.map(() => stored)
+    })
+    await pipeline.take(batch(good(0)), signal)
+    let isTaken = false
+    const large = batch(...Array.from({ length: 3000 }, (_, index) => good(index + 1)))
+    const taking = pipeline.take(large, signal).then(() => (isTaken = true))
+    await Promise.resolve()
+    expect(isTaken).toBe(false)
+    gate.resolve()
+    await taking
+    await pipeline.drained(signal)
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 3001 }])
+    await stop()
+  })
+
+  test('forgets what belongs to a partition that was taken away', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { pipeline, signal, stop } = pipelineOf(async (items) => {
+      await gate.promise
+      return items.map(() => stored)
+    })
+    await pipeline.take(batch(good(0)), signal)
+    pipeline.forget({ topic: 'APP', partition: 0 })
+    gate.resolve()
+    await pipeline.drained(signal)
+    expect(pipeline.due()).toEqual([])
+    await stop()
+  })
+})
+
+describe('offsets', () => {
+  test('wait for the batches before them', () => {
+    const tracker = new OffsetTracker()
+    const first = tracker.take(batch(good(0), good(1)))
+    const second = tracker.take(batch(good(2)))
+    second.remaining = 0
+    expect(tracker.due()).toEqual([])
+    first.remaining = 0
+    expect(tracker.due()).toEqual([{ topic: 'APP', partition: 0, offset: 3 }])
+  })
+})
+
+describe('the size of a write', () => {
+  test.each([
+    ['halves when the store pushes back', 1000, true, 500],
+    ['grows by a step otherwise', 1000, false, 1100],
+    ['never falls below fifty', 60, true, 50],
+    ['never grows beyond two thousand', 2000, false, 2000],
+  ])('%s', (_, documents, wasPushedBack, expected) => {
+    expect(nextBulkSize({ documents }, wasPushedBack)).toEqual({ documents: expected })
+  })
+})
