@@ -40,10 +40,21 @@ export async function startAgent(deps: AgentDeps): Promise<Started<Agent>> {
   const running = new Map<string, SourceStatus>()
   const beat = shutdown.own(
     'heartbeat',
-    startHeartbeat({ identity, emit, now, log, intervalMs: heartbeatIntervalMs, facts: () => Object.fromEntries([...running].map(([name, status]) => [name, status.ready().ok])) }),
+    startHeartbeat({
+      identity,
+      emit,
+      now,
+      log,
+      intervalMs: heartbeatIntervalMs,
+      facts: () => Object.fromEntries([...running].map(([name, status]) => [name, status.ready().ok])),
+    }),
   )
   health.add({ name: 'agent-transport', kind: 'ready', ask: () => ({ ok: producer.isConnected() }) })
-  health.add({ name: 'agent-loop', kind: 'live', ask: () => ({ ok: !producer.isConnected() || now() - beat.lastBeatMs() < heartbeatLimitMs }) })
+  health.add({
+    name: 'agent-loop',
+    kind: 'live',
+    ask: () => ({ ok: !producer.isConnected() || now() - beat.lastBeatMs() < heartbeatLimitMs }),
+  })
   for (const source of openSources({ config, identity, emit, log: deps.log, metrics, health, now })) {
     const status = shutdown.own(source.name, await source.start())
     running.set(source.name, status)

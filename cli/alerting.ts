@@ -18,7 +18,10 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
       const transport = shutdown.own('transport', await openTransport(config, deps))
       // Only for the context of a message (related events): the alerter works without it.
       const storage = shutdown.own('storage', await openStorage(config, deps, 'read'))
-      const alerting = shutdown.own('alerting', await startAlerting({ ...deps, config, transport, search: storage.search }))
+      const alerting = shutdown.own(
+        'alerting',
+        await startAlerting({ ...deps, config, transport, search: storage.search }),
+      )
       return { reload: () => alerting.reload() }
     })
   },

@@ -7,7 +7,13 @@ import type { Context } from './context.ts'
 
 export type RoleName = 'up' | 'agent' | 'forwarder' | 'alerting' | 'console'
 
-const healthPorts: Readonly<Record<RoleName, number>> = { up: 7671, agent: 7671, forwarder: 7674, alerting: 7675, console: 7676 }
+const healthPorts: Readonly<Record<RoleName, number>> = {
+  up: 7671,
+  agent: 7671,
+  forwarder: 7674,
+  alerting: 7675,
+  console: 7676,
+}
 
 export interface RoleRuntime {
   readonly metrics: Metrics
@@ -16,7 +22,11 @@ export interface RoleRuntime {
 }
 
 /** What every role starts first: its metrics and the health endpoint, so that a role that cannot connect can be asked why. */
-export async function startRuntime(role: RoleName, { config, log }: Pick<Context, 'config' | 'log'>, shutdown: Shutdown): Promise<RoleRuntime> {
+export async function startRuntime(
+  role: RoleName,
+  { config, log }: Pick<Context, 'config' | 'log'>,
+  shutdown: Shutdown,
+): Promise<RoleRuntime> {
   const metrics = createMetrics()
   const health = createHealth()
   const server = await startHealthServer({ listen: healthListen(role, config), health, metrics })

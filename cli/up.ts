@@ -19,7 +19,10 @@ export interface Everything {
 }
 
 /** All roles in one process: the same code as the single roles, on whatever kinds the configuration names. */
-export async function startEverything(context: Pick<Context, 'config' | 'log'>, shutdown: Shutdown): Promise<Everything> {
+export async function startEverything(
+  context: Pick<Context, 'config' | 'log'>,
+  shutdown: Shutdown,
+): Promise<Everything> {
   const { config, log } = context
   const deps = { ...(await startRuntime('up', context, shutdown)), log }
   const transport = shutdown.own('transport', await openTransport(config, deps))

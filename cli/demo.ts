@@ -1,0 +1,109 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { CommandModule } from 'yargs'
+import { startDemoBroker } from '../demo/demo-broker.ts'
+import { runWorkload, type WorkloadRequest } from '../demo/workload.ts'
+import type { Shutdown } from '../runtime/shutdown.ts'
+import { type Context, type GlobalArgs, loadContext } from './context.ts'
+import { type DemoTarget, demoConfig } from './demo-config.ts'
+import { followEvents } from './follow.ts'
+import { formatEvent } from './format-event.ts'
+import { runRole } from './run-role.ts'
+import { startEverything } from './up.ts'
+
+interface DemoArgs extends GlobalArgs {
+  readonly url?: string
+  readonly workload?: boolean
+  readonly dir: string
+}
+
+export const command: CommandModule<GlobalArgs, DemoArgs> = {
+  command: 'demo',
+  describe: 'The whole product on embedded defaults against a real broker (npm start)',
+  builder: (yargs) =>
+    yargs
+      .option('url', {
+        type: 'string',
+        describe: 'Watch this broker: amqp://user:password@host (default: a private one)',
+      })
+      .option('workload', { type: 'boolean', describe: 'Make things happen on the broker of --url as well' })
+      .option('dir', { type: 'string', default: '.thump', describe: 'Where the demo keeps its broker and its data' })
+      .example('$0 demo', 'a private RabbitMQ, a sample workload, events and alerts as they come')
+      .example('$0 demo --url amqp://mon:…@127.0.0.1', 'watch a broker of yours; nothing is changed on it') as never,
+  handler: async (argv) => {
+    const dir = resolve(argv.dir)
+    mkdirSync(dir, { recursive: true, mode: 0o750 })
+    const say = (line: string) => void process.stdout.write(`thump: ${line}\n`)
+    // The demo's own context comes once its broker is known; until then only the logger of the defaults is needed.
+    const early = loadContext(argv, { dataDir: dir, log: { level: 'warn' } })
+    await runRole(early, async (shutdown) => {
+      const { target, workload } = argv.url === undefined ? await ownBroker(dir, say, shutdown) : given(argv.url, argv)
+      const context = loadContext(argv, demoConfig(dir, target))
+      await start(context, shutdown, say)
+      if (workload) startWorkload(workload, shutdown)
+      say(
+        `searching works beside it: npx thump events --config ${join(dir, 'thump.yaml')} 'amqp.operation: queue.delete'`,
+      )
+      say('Ctrl-C stops all it started')
+    })
+  },
+}
+
+interface Watched {
+  readonly target: DemoTarget
+  readonly workload?: WorkloadRequest
+}
+
+async function ownBroker(dir: string, say: (line: string) => void, shutdown: Shutdown): Promise<Watched> {
+  const { broker, accounts } = shutdown.own('broker', await startDemoBroker({ dir, onProgress: say }))
+  const { amqpUrl, managementUrl } = broker
+  const target = { amqpUrl, managementUrl, logs: [join(broker.logDir, '*.log')], account: accounts.thump, isOwn: true }
+  return { target, workload: { amqpUrl, managementUrl, accounts } }
+}
+
+/** A broker of the user's: watched only, unless a workload was asked for. */
+function given(text: string, { workload }: DemoArgs): Watched {
+  const url = new URL(text)
+  const account = {
+    username: decodeURIComponent(url.username) || 'guest',
+    password: decodeURIComponent(url.password) || 'guest',
+  }
+  url.username = ''
+  url.password = ''
+  const local = '/var/log/rabbitmq'
+  const target = {
+    amqpUrl: url.href,
+    managementUrl: `http://${url.hostname}:15672`,
+    logs: existsSync(local) ? [`${local}/*.log`] : [],
+    account,
+    isOwn: false,
+  }
+  return { target, ...(workload === true && { workload: { amqpUrl: text } }) }
+}
+
+async function start(context: Context, shutdown: Shutdown, say: (line: string) => void): Promise<void> {
+  const { config, out, colour, isTty } = context
+  const timezone = config.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+  const { transport, alerting } = await startEverything(context, shutdown)
+  const following = await followEvents({
+    transport,
+    topics: ['APP', 'AMQP', 'THUMP'],
+    role: 'demo',
+    onEvent: (event) => {
+      if (event.event.action === 'heartbeat') return
+      const columns = isTty ? process.stdout.columns : undefined
+      out.write(`${formatEvent(event, { colour, timezone, columns })}\n`)
+    },
+  })
+  shutdown.own('live view', following)
+  say(`watching; alerts are listed at http://127.0.0.1:${alerting.port}/api/v1/alerts`)
+}
+
+function startWorkload(request: WorkloadRequest, shutdown: Shutdown): void {
+  const stopping = new AbortController()
+  const running = runWorkload(request, stopping.signal)
+  shutdown.add('workload', async () => {
+    stopping.abort(new Error('demo is stopping'))
+    await running
+  })
+}
