@@ -1,4 +1,5 @@
 import type { TopicName } from '../event/topics.ts'
+import type { Started } from '../runtime/shutdown.ts'
 
 /** How events travel. Two kinds, `kafka` and `embedded`, one conformance suite (test/integration/transport). */
 
@@ -99,11 +100,8 @@ export interface Consumer {
 export interface Transport {
   readonly kind: 'kafka' | 'embedded'
   /** Resolves at once: connecting, and reconnecting, go on behind; `isConnected` tells. */
-  createProducer(): Promise<import('../runtime/shutdown.ts').Started<Producer & { isConnected(): boolean }>>
-  createConsumer(
-    options: ConsumerOptions,
-    handlers: ConsumerHandlers,
-  ): Promise<import('../runtime/shutdown.ts').Started<Consumer>>
+  createProducer(): Promise<Started<Producer & { isConnected(): boolean }>>
+  createConsumer(options: ConsumerOptions, handlers: ConsumerHandlers): Promise<Started<Consumer>>
   /** Creates missing topics where the config allows it; idempotent. */
   ensureTopics(signal: AbortSignal): Promise<void>
 }

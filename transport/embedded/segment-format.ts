@@ -112,5 +112,11 @@ function decodePayload(payload: Buffer): FramedRecord {
     const name = text()
     headers[name] = text()
   }
-  return { offset: Number(payload.readBigUInt64LE(0)), timestampMs: payload.readDoubleLE(8), key, headers, value: payload.subarray(position) }
+  return {
+    offset: Number(payload.readBigUInt64LE(0)),
+    timestampMs: payload.readDoubleLE(8),
+    key,
+    headers,
+    value: payload.subarray(position),
+  }
 }

@@ -1,0 +1,33 @@
+/** Wakes readers that wait at the end of the log. */
+export interface MoreSignal {
+  notify(): void
+  /** Resolves at the next notice, when the signal aborts, or after a second. */
+  wait(signal: AbortSignal): Promise<void>
+}
+
+const longestWaitMs = 1000
+
+export function moreSignal(): MoreSignal {
+  const waiting = new Set<() => void>()
+  return {
+    notify() {
+      for (const wake of waiting) wake()
+    },
+    wait: (signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) {
+          resolve()
+          return
+        }
+        const wake = () => {
+          waiting.delete(wake)
+          clearTimeout(timer)
+          signal.removeEventListener('abort', wake)
+          resolve()
+        }
+        const timer = setTimeout(wake, longestWaitMs)
+        waiting.add(wake)
+        signal.addEventListener('abort', wake)
+      }),
+  }
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { ThumpError } from '../../runtime/errors.ts'
+import { sleep } from '../../runtime/retry.ts'
+import type { Started } from '../../runtime/shutdown.ts'
+import type { TransportDeps } from '../open-transport.ts'
+import type { Transport } from '../transport.ts'
+import { type PartitionView, startConsumer } from './consumer.ts'
+import type { LogDir } from './log-dir.ts'
+import { headerBytes, readFrame } from './segment-format.ts'
+import { listSegments } from './segments.ts'
+
+const pollMs = 200
+
+/** The log as other processes see it: they follow its files and keep no offsets in it. */
+export function openReadOnly(layout: LogDir, { now, log }: TransportDeps): Started<Transport> {
+  const value: Transport = {
+    kind: 'embedded',
+    createProducer: () =>
+      Promise.reject(
+        new ThumpError('THUMP_REJECTED', `${layout.dir} is open for reading: only the process that owns it writes`),
+      ),
+    createConsumer(options, handlers) {
+      const views = options.topics.flatMap((topic) =>
+        Array.from({ length: layout.partitions }, (_, partition): PartitionView => {
+          const dir = layout.partitionDir(topic, partition)
+          return {
+            topic,
+            partition,
+            dir,
+            endOffset: () => Number.POSITIVE_INFINITY,
+            latestOffset: () => endOfFiles(dir),
+            more: (signal) => sleep(pollMs, signal).catch(() => {}),
+          }
+        }),
+      )
+      return startConsumer(options, handlers, { views, now, log })
+    },
+    ensureTopics: async () => {},
+  }
+  return { value, stop: async () => {} }
+}
+
+/** The offset after the last whole record in a partition's files. */
+function endOfFiles(dir: string): number {
+  const last = listSegments(dir).at(-1)
+  if (!last) return 0
+  const bytes = readFileSync(last.path)
+  let end = last.baseOffset
+  for (let at = headerBytes; ; ) {
+    const read = readFrame(bytes, at)
+    if (read.kind !== 'record') return end
+    end = read.record.offset + 1
+    at = read.next
+  }
+}
