@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import yargs from 'yargs'
 import { asCommand, verbs } from './cli/verbs.ts'
-import { ConfigError } from './runtime/errors.ts'
+import { ConfigError, ThumpError } from './runtime/errors.ts'
 import { logLevels } from './runtime/log.ts'
 import { version } from './runtime/version.ts'
 
@@ -57,6 +57,10 @@ try {
   } else if (error instanceof UsageError) {
     process.stderr.write(`thump: ${error.message}\nRun thump --help for the commands.\n`)
     process.exitCode = usageExit
+  } else if (error instanceof ThumpError) {
+    // Said on purpose and for people; a stack is for mistakes of ours.
+    process.stderr.write(`thump: ${error.message}\n`)
+    process.exitCode = 1
   } else {
     process.stderr.write(`thump: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     process.exitCode = 1
