@@ -1,0 +1,63 @@
+import type { QueryNode } from '../query/query.ts'
+import type { Outcome, TimeRange } from '../storage.ts'
+
+/** What the storage asks of its workers; every request is answered once, under its number. */
+export type Request =
+  | {
+      readonly op: 'write'
+      /** Values of all items one after another: one buffer, moved and not copied. */
+      readonly values: Uint8Array
+      readonly items: ReadonlyArray<{
+        readonly topic: string
+        readonly id: string
+        readonly atMs: number
+        readonly bytes: number
+      }>
+    }
+  | { readonly op: 'retain' }
+  | {
+      readonly op: 'search'
+      readonly query: QueryNode
+      readonly range: TimeRange
+      readonly sort: 'asc' | 'desc'
+      readonly limit: number
+      readonly after?: string | undefined
+    }
+  | { readonly op: 'count'; readonly query: QueryNode; readonly range: TimeRange }
+  | {
+      readonly op: 'top'
+      readonly field: string
+      readonly query: QueryNode
+      readonly range: TimeRange
+      readonly limit: number
+    }
+  | {
+      readonly op: 'histogram'
+      readonly query: QueryNode
+      readonly range: Required<TimeRange>
+      readonly bucketMs: number
+    }
+  | { readonly op: 'close' }
+
+export interface Answers {
+  write: { readonly outcomes: readonly Outcome[]; readonly damaged: ReadonlyArray<{ day: string; aside: string }> }
+  retain: { readonly removed: readonly string[] }
+  search: { readonly events: readonly string[]; readonly next?: string; readonly unreadable: readonly string[] }
+  count: { readonly count: number; readonly unreadable: readonly string[] }
+  top: { readonly top: ReadonlyArray<{ value: string; count: number }>; readonly unreadable: readonly string[] }
+  histogram: {
+    readonly buckets: ReadonlyArray<{ atMs: number; count: number }>
+    readonly unreadable: readonly string[]
+  }
+  close: Record<string, never>
+}
+
+export interface WorkerOptions {
+  readonly dir: string
+  readonly retentionMs: number
+  readonly maxBytes: number
+}
+
+export type Reply =
+  | { readonly number: number; readonly ok: true; readonly answer: Answers[keyof Answers] }
+  | { readonly number: number; readonly ok: false; readonly message: string }

@@ -1,0 +1,110 @@
+import type { ThumpEvent } from '../../event/event.ts'
+import { Shutdown, type Started } from '../../runtime/shutdown.ts'
+import type { StorageDeps } from '../open-storage.ts'
+import type { EventSearch, EventStore, Storage, StoreItem } from '../storage.ts'
+import { startWorker, type WorkerClient } from './worker-client.ts'
+
+export interface SqliteOptions {
+  readonly dir: string
+  readonly retentionMs: number
+  readonly maxBytes: number
+  /** `read`: beside the process that writes. */
+  readonly mode: 'write' | 'read'
+}
+
+const retentionIntervalMs = 600_000
+
+/** Events in one SQLite file a UTC day, with full text; written and read in threads of their own. */
+export function createSqliteStorage({ mode, ...options }: SqliteOptions, deps: StorageDeps): Promise<Started<Storage>> {
+  const log = deps.log.child({ component: 'storage.sqlite' })
+  const shutdown = new Shutdown()
+  // A long search must not keep a write waiting.
+  const reader = shutdown.own('reader', startWorker(options))
+  const told = new Set<string>()
+  const search = searchOf(reader, (days) => {
+    for (const day of days) {
+      if (told.has(day)) continue
+      told.add(day)
+      log.error({ day, dir: options.dir }, "a day's file cannot be read: its events are missing from the answers")
+    }
+  })
+  const store = mode === 'read' ? readOnly() : storeOf(shutdown.own('writer', startWorker(options)), log)
+  if (mode === 'write') {
+    const retain = () => {
+      store.retain().catch((error: unknown) => log.warn({ err: error }, 'old days not removed'))
+    }
+    const timer = setInterval(retain, retentionIntervalMs)
+    shutdown.add('retention', async () => clearInterval(timer))
+    retain()
+  }
+  const value: Storage = { kind: 'sqlite', store, search }
+  return Promise.resolve({ value, stop: () => shutdown.run(AbortSignal.timeout(15_000)) })
+}
+
+interface RetainingStore extends EventStore {
+  retain(): Promise<void>
+}
+
+function storeOf(writer: WorkerClient, log: StorageDeps['log']): RetainingStore {
+  let isWriting = true
+  return {
+    async write(items, signal) {
+      const values = Buffer.concat(items.map(({ value }) => value))
+      // Buffer.concat may answer with a slice of a shared pool, which cannot be moved.
+      const own = new Uint8Array(values)
+      const request = { op: 'write', values: own, items: items.map(headOf) } as const
+      const { outcomes, damaged } = await writer.ask(request, signal, [own.buffer])
+      for (const { day, aside } of damaged)
+        log.error({ day, aside }, "a day's file was damaged: it is set aside, and a new one begun")
+      const isStuck = outcomes.some(({ kind }) => kind === 'retry')
+      const [first] = outcomes.filter((outcome) => outcome.kind === 'retry')
+      if (isStuck && isWriting)
+        log.error({ reason: first?.reason }, 'events cannot be stored: tried again until they can')
+      if (!isStuck && !isWriting) log.info('events are stored again')
+      isWriting = !isStuck
+      return outcomes
+    },
+    setup: () => Promise.resolve(),
+    isConnected: () => isWriting,
+    async retain() {
+      const { removed } = await writer.ask({ op: 'retain' })
+      if (removed.length > 0) log.info({ days: removed }, 'old days removed')
+    },
+  }
+}
+
+function headOf({ topic, id, atMs, value }: StoreItem) {
+  return { topic, id, atMs, bytes: value.length }
+}
+
+function readOnly(): RetainingStore {
+  const refuse = () => Promise.reject(new Error('this storage is open for reading'))
+  return { write: refuse, setup: refuse, retain: refuse, isConnected: () => true }
+}
+
+function searchOf(reader: WorkerClient, onUnreadable: (days: readonly string[]) => void): EventSearch {
+  return {
+    async search({ query, sort, limit, after, ...range }, signal) {
+      const request = { op: 'search', query, range, sort, limit, after } as const
+      const { events, next, unreadable } = await reader.ask(request, signal)
+      onUnreadable(unreadable)
+      const parsed = events.map((json) => JSON.parse(json) as ThumpEvent)
+      return { events: parsed, ...(next !== undefined && { next }) }
+    },
+    async count(query, range, signal) {
+      const { count, unreadable } = await reader.ask({ op: 'count', query, range }, signal)
+      onUnreadable(unreadable)
+      return count
+    },
+    async top(field, query, range, limit, signal) {
+      const { top, unreadable } = await reader.ask({ op: 'top', field, query, range, limit }, signal)
+      onUnreadable(unreadable)
+      return top
+    },
+    async histogram(query, range, bucketMs, signal) {
+      const { buckets, unreadable } = await reader.ask({ op: 'histogram', query, range, bucketMs }, signal)
+      onUnreadable(unreadable)
+      return buckets
+    },
+  }
+}

@@ -1,0 +1,85 @@
+import type { Outcome } from '../storage.ts'
+import { type Day, dayOf, expiredDays, removeDay, setAside } from './day-files.ts'
+import { DayWriter, type Row } from './day-writer.ts'
+import type { Answers, Request, WorkerOptions } from './messages.ts'
+
+/** Late events open old days; more than a few at a time are rare. */
+const maxOpenDays = 6
+const damage = new Set([11, 26])
+const full = 13
+
+/** The writing side of all days, in the worker. */
+export class DaysWriter {
+  readonly #options: WorkerOptions
+  readonly #open = new Map<Day, DayWriter>()
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+  }
+
+  write({ values, items }: Request & { op: 'write' }): Answers['write'] {
+    const buffer = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
+    const byDay = new Map<Day, Array<{ index: number; row: Row }>>()
+    let at = 0
+    for (const [index, { topic, id, atMs, bytes }] of items.entries()) {
+      const row = { topic, id, atMs, json: buffer.toString('utf8', at, (at += bytes)) }
+      const day = dayOf(atMs)
+      byDay.set(day, [...(byDay.get(day) ?? []), { index, row }])
+    }
+    const outcomes: Outcome[] = Array.from({ length: items.length })
+    const damaged: Array<{ day: string; aside: string }> = []
+    for (const [day, rows] of byDay) {
+      const results = this.#writeDay(
+        day,
+        rows.map(({ row }) => row),
+        damaged,
+      )
+      for (const [position, { index }] of rows.entries()) outcomes[index] = results[position] as Outcome
+    }
+    return { outcomes, damaged }
+  }
+
+  #writeDay(day: Day, rows: readonly Row[], damaged: Array<{ day: string; aside: string }>): Outcome[] {
+    try {
+      return this.#dayOf(day)
+        .write(rows)
+        .map((isFresh) => ({ kind: 'stored', isDuplicate: !isFresh }))
+    } catch (error) {
+      this.#close(day)
+      const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff
+      if (damage.has(code)) damaged.push({ day, aside: setAside(this.#options.dir, day, Date.now()) })
+      const reason = damage.has(code) ? 'damaged' : code === full ? 'disk-full' : `sqlite-${code}`
+      return rows.map(() => ({ kind: 'retry', reason }))
+    }
+  }
+
+  #dayOf(day: Day): DayWriter {
+    let writer = this.#open.get(day)
+    if (writer) this.#open.delete(day)
+    else writer = new DayWriter(this.#options.dir, day)
+    this.#open.set(day, writer)
+    const oldest = this.#open.keys().next().value
+    if (this.#open.size > maxOpenDays && oldest !== undefined) this.#close(oldest)
+    return writer
+  }
+
+  #close(day: Day): void {
+    this.#open.get(day)?.close()
+    this.#open.delete(day)
+  }
+
+  retain(): Answers['retain'] {
+    const { dir, retentionMs, maxBytes } = this.#options
+    const removed = expiredDays(dir, { retentionMs, maxBytes, nowMs: Date.now() })
+    for (const day of removed) {
+      this.#close(day)
+      removeDay(dir, day)
+    }
+    return { removed }
+  }
+
+  close(): void {
+    for (const writer of this.#open.values()) writer.close()
+    this.#open.clear()
+  }
+}

@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ThumpEvent } from '../../../event/event.ts'
+import type { TopicName } from '../../../event/topics.ts'
+import { parseQuery } from '../../../storage/query/parse.ts'
+import type { QueryNode } from '../../../storage/query/query.ts'
+import type { Storage, StoreItem } from '../../../storage/storage.ts'
+
+/** One kind of storage; `refresh` makes what was written visible to searches. */
+export interface OpenStorage {
+  readonly storage: Storage
+  refresh(): Promise<void>
+  close(): Promise<void>
+}
+
+const never = new AbortController().signal
+const day = Date.parse('2026-11-22T00:00:00.000Z')
+const minute = 60_000
+
+export function query(text: string): QueryNode {
+  const parsed = parseQuery(text)
+  if (!parsed.ok) throw new Error(parsed.error.message)
+  return parsed.query
+}
+
+/** `extra` is merged over a plain event; its topic follows from the operation. */
+export function itemOf(id: string, atMs: number, extra: Partial<ThumpEvent> = {}): StoreItem {
+  const event: ThumpEvent = {
+    '@timestamp': new Date(atMs).toISOString(),
+    message: id,
+    service: { type: 'rabbitmq' },
+    agent: { id: 'agent', version: '0' },
+    ...extra,
+    event: { dataset: 'rabbitmq.log', ...extra.event, id },
+  }
+  const topic: TopicName = event.amqp === undefined ? 'APP' : 'AMQP'
+  return { topic, id, value: Buffer.from(JSON.stringify(event)), event, atMs }
+}
+
+const story: readonly StoreItem[] = [
+  itemOf('deleted', day + minute, {
+    message: "queue 'order.created.v2' deleted by app",
+    amqp: { operation: 'queue.delete' },
+    user: { name: 'app' },
+    source: { ip: '10.0.0.7' },
+    rabbitmq: { queue: 'order.created.v2', vhost: '/', arguments: { 'x-max-length': 10 }, routing_keys: ['a.b', 'c'] },
+    labels: { team: 'shop' },
+  }),
+  itemOf('declared', day + 2 * minute, {
+    message: "queue 'Order.New' declared",
+    amqp: { operation: 'queue.declare' },
+    user: { name: 'App' },
+    rabbitmq: { queue: 'Order.New', vhost: '/' },
+  }),
+  itemOf('korean', day + 3 * minute, { message: '회원탈퇴를 요청했습니다: 카드론 문의', log: { level: 'warning' } }),
+  itemOf('japanese', day + 4 * minute, { message: '接続が切断されました', log: { level: 'error' } }),
+  itemOf('refused', day + 5 * minute, {
+    message: "PLAIN login refused: user 'eve' - invalid credentials",
+    log: { level: 'error', offset: 4096 },
+    event: { id: '', dataset: 'rabbitmq.log', code: 'login-refused' },
+  }),
+  // The next day, within one millisecond: the sequence orders them.
+  ...[3, 1, 2].map((sequence) =>
+    itemOf(`seq-${sequence}`, day + 1440 * minute + 7, { event: { id: '', dataset: 'rabbitmq.trace', sequence } }),
+  ),
+]
+
+/** What every kind of storage must do, in the same words for all of them. */
+export function describeStorage(name: string, open: () => Promise<OpenStorage>): void {
+  describe(`the ${name} storage`, () => {
+    let opened: OpenStorage
+    let storage: Storage
+    const range = { sinceMs: day, untilMs: day + 2 * 1440 * minute }
+
+    beforeAll(async () => {
+      opened = await open()
+      storage = opened.storage
+      await storage.store.setup(never)
+      const outcomes = await storage.store.write(story, never)
+      expect(outcomes).toEqual(story.map(() => ({ kind: 'stored', isDuplicate: false })))
+      await opened.refresh()
+    }, 60_000)
+
+    afterAll(() => opened.close())
+
+    const idsOf = async (text: string, sort: 'asc' | 'desc' = 'asc') => {
+      const page = await storage.search.search({ ...range, query: query(text), sort, limit: 100 }, never)
+      return page.events.map(({ event }) => event.id)
+    }
+
+    test.each([
+      ['amqp.operation: queue.delete', ['deleted']],
+      ['amqp.operation: QUEUE.DELETE', ['deleted']],
+      ['amqp.operation: queue.* and not rabbitmq.queue: order.new', ['deleted']],
+      ['rabbitmq.queue: order.*', ['deleted', 'declared']],
+      ['rabbitmq.queue: order.created', []],
+      ['user.name: app', ['deleted', 'declared']],
+      ['user.name: *', ['deleted', 'declared']],
+      ['source.ip: 10.0.0.7', ['deleted']],
+      ['log.level: (error or warning)', ['korean', 'japanese', 'refused']],
+      ['event.code: login-refused or amqp.operation: queue.declare', ['declared', 'refused']],
+      ['"login refused"', ['refused']],
+      ['"refused login"', []],
+      ['탈퇴', ['korean']],
+      ['카드론', ['korean']],
+      ['切断', ['japanese']],
+      ['order.created.v2', ['deleted']],
+      ['log.offset >= 4096', ['refused']],
+      ['log.offset < 4096', []],
+      ['rabbitmq.routing_keys: c', ['deleted']],
+      ['labels.team: shop', ['deleted']],
+      ['@timestamp >= 2026-11-23', ['seq-1', 'seq-2', 'seq-3']],
+      ['not event.dataset: rabbitmq.trace and not amqp.operation: *', ['korean', 'japanese', 'refused']],
+    ])('finds %s', async (text, expected) => {
+      expect(await idsOf(text)).toEqual(expected)
+    })
+
+    test('returns events as they were written, newest or oldest first', async () => {
+      const page = await storage.search.search({ ...range, query: query('탈퇴'), sort: 'asc', limit: 1 }, never)
+      expect(page.events).toEqual([story[2]?.event])
+      expect(await idsOf('', 'desc')).toEqual(
+        ['deleted', 'declared', 'korean', 'japanese', 'refused', 'seq-1', 'seq-2', 'seq-3'].toReversed(),
+      )
+    })
+
+    test('keeps to the time range: from inclusive, until exclusive', async () => {
+      const within = { sinceMs: day + 2 * minute, untilMs: day + 4 * minute }
+      const page = await storage.search.search({ ...within, query: { kind: 'all' }, sort: 'asc', limit: 10 }, never)
+      expect(page.events.map(({ event }) => event.id)).toEqual(['declared', 'korean'])
+    })
+
+    test.each(['asc', 'desc'] as const)(
+      'pages %s over days and equal times without a gap or a repeat',
+      async (sort) => {
+        const ids: string[] = []
+        let after: string | undefined
+        do {
+          const request = {
+            ...range,
+            query: { kind: 'all' },
+            sort,
+            limit: 3,
+            ...(after !== undefined && { after }),
+          } as const
+          const page = await storage.search.search(request, never)
+          ids.push(...page.events.map(({ event }) => event.id))
+          after = page.next
+        } while (after !== undefined)
+        expect(ids).toEqual(await idsOf('', sort))
+      },
+    )
+
+    test('says of what is stored already that it is a duplicate, and keeps one', async () => {
+      const again = story.slice(0, 2)
+      expect(await storage.store.write(again, never)).toEqual(again.map(() => ({ kind: 'stored', isDuplicate: true })))
+      await opened.refresh()
+      expect(await storage.search.count(query('amqp.operation: *'), range, never)).toBe(2)
+    })
+
+    test('stores one of two equal ids in one write', async () => {
+      const id = randomUUID()
+      const twin = itemOf(id, day + 10 * 1440 * minute)
+      const outcomes = await storage.store.write([twin, twin], never)
+      expect(outcomes.map((outcome) => outcome.kind === 'stored' && outcome.isDuplicate)).toEqual([false, true])
+    })
+
+    test('counts exactly beyond ten thousand', async () => {
+      const at = day + 5 * 1440 * minute
+      const many = Array.from({ length: 12_000 }, (_, index) => itemOf(`many-${index}`, at + index, { tags: ['many'] }))
+      for (let from = 0; from < many.length; from += 3000)
+        await storage.store.write(many.slice(from, from + 3000), never)
+      await opened.refresh()
+      expect(await storage.search.count(query('tags: many'), {}, never)).toBe(12_000)
+    }, 60_000)
+
+    test('gives the most frequent values of a field', async () => {
+      const top = await storage.search.top('log.level', { kind: 'all' }, range, 10, never)
+      expect(top).toEqual([
+        { value: 'error', count: 2 },
+        { value: 'warning', count: 1 },
+      ])
+    })
+
+    test('gives the course over time', async () => {
+      const buckets = await storage.search.histogram({ kind: 'all' }, range, 1440 * minute, never)
+      expect(buckets.filter(({ count }) => count > 0)).toEqual([
+        { atMs: day, count: 5 },
+        { atMs: day + 1440 * minute, count: 3 },
+      ])
+    })
+
+    test('keeps fields it knows nothing of', async () => {
+      const at = day + 20 * 1440 * minute
+      const strange = itemOf('strange', at, { 'x-new': { deep: [1, { a: 'b' }] }, app: { 'a.b': { c: 1 } } })
+      const outcomes = await storage.store.write([strange], never)
+      expect(outcomes).toEqual([{ kind: 'stored', isDuplicate: false }])
+      await opened.refresh()
+      const found = await storage.search.search(
+        { sinceMs: at, untilMs: at + 1, query: { kind: 'all' }, sort: 'asc', limit: 1 },
+        never,
+      )
+      expect(found.events).toEqual([strange.event])
+    })
+  })
+}
