@@ -1,14 +1,17 @@
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import type { Secret } from '../runtime/config/secret.ts'
 import type { Health } from '../runtime/health.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import type { AmqpOptions } from './broker/connection.ts'
 import { createDeriver, derivingCodes } from './correlate/deriver.ts'
 import { parseAccessLine } from './parse/access/access.ts'
 import { recognise } from './parse/catalogue/recognise.ts'
 import type { Emit, Identity, Source } from './source.ts'
 import { createEventsSource } from './sources/events/events.ts'
+import { createFirehoseSource } from './sources/firehose/firehose.ts'
 import { createLogFilesSource } from './sources/log-files/log-files.ts'
 import { createResourcesSource } from './sources/resources/resources.ts'
 
@@ -29,6 +32,7 @@ export function openSources(deps: OpenSourcesDeps): Source[] {
   if (agent.logs.length > 0) sources.push(logFiles(deps))
   if (agent.amqp && agent.events.enabled)
     sources.push(createEventsSource({ ...deps, amqp: agent.amqp, events: agent.events }))
+  if (agent.amqp && agent.firehose.enabled) sources.push(firehose(deps, agent.amqp))
   if (agent.resources.enabled) sources.push(...resources(deps))
   return sources
 }
@@ -42,6 +46,22 @@ function logFiles({ config, ...deps }: OpenSourcesDeps): Source {
     parseAccessLine,
     deriver: createDeriver(deps),
     derivingCodes,
+  })
+}
+
+function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions): Source {
+  const { firehose: options, resources: api, tracing } = deps.config.agent
+  const account = api.enabled ? managementAccount(deps.config) : undefined
+  return createFirehoseSource({
+    ...deps,
+    amqp,
+    firehose: options,
+    management: account && { url: api.url, ...account },
+    tracing: tracing && { url: api.url, ...tracing },
+    hmacKey: deps.config.agent.redact.hmacKey
+      ? Buffer.from(deps.config.agent.redact.hmacKey.reveal())
+      : randomBytes(32),
+    mask: (text) => text,
   })
 }
 

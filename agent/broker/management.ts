@@ -1,0 +1,32 @@
+import type { Secret } from '../../runtime/config/secret.ts'
+import { UnavailableError } from '../../runtime/errors.ts'
+
+export interface ManagementAccount {
+  readonly url: string
+  readonly username: string
+  readonly password?: Secret | undefined
+}
+
+const timeoutMs = 5000
+
+/** One request to the management API of the node beside us. Throws UnavailableError that names the status. */
+export async function askManagement(
+  { url, username, password }: ManagementAccount,
+  path: string,
+  signal: AbortSignal,
+  put?: object,
+): Promise<Readonly<Record<string, unknown>>> {
+  const response = await fetch(`${url.replace(/\/$/, '')}/api${path}`, {
+    method: put ? 'PUT' : 'GET',
+    headers: {
+      authorization: `Basic ${Buffer.from(`${username}:${password?.reveal() ?? ''}`).toString('base64')}`,
+      ...(put && { 'content-type': 'application/json' }),
+    },
+    ...(put && { body: JSON.stringify(put) }),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+  })
+  const text = await response.text()
+  if (!response.ok)
+    throw new UnavailableError('management API', new Error(`${response.status} to ${put ? 'PUT' : 'GET'} ${path}`))
+  return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>)
+}

@@ -1,0 +1,76 @@
+import { createHmac } from 'node:crypto'
+import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
+import type { ThumpEvent } from '../../../event/event.ts'
+
+type BodyFields = NonNullable<NonNullable<ThumpEvent['amqp']>['body']>
+
+export interface BodyOptions {
+  readonly payload: 'none' | 'hash' | 'excerpt' | 'full'
+  /** The length of an excerpt. */
+  readonly payloadBytes: number
+  readonly hmacKey: Uint8Array
+  /** Applied before anything is cut: half a card number is still half a card number. */
+  readonly mask: (text: string) => string
+}
+
+/** An event must fit a record of 1 MiB after JSON has escaped it. */
+const maxFullBytes = 256 * 1024
+/** A few kilobytes can unpack to gigabytes. */
+const maxUnpackedBytes = 2 * 2 ** 20
+/** Masked beyond the cut, so that what straddles it is recognised whole. */
+const slackBytes = 4096
+
+/** What is told of a body, by the configured mode. Pure; never throws: what cannot be read is its length and hash. */
+export function createBodyDescriber({ payload, payloadBytes, hmacKey, mask }: BodyOptions) {
+  const limit = Math.min(payload === 'full' ? maxFullBytes : payloadBytes, maxFullBytes)
+  return (body: Buffer, properties: Readonly<Record<string, unknown>>): BodyFields => {
+    if (payload === 'none') return { bytes: body.length }
+    const known = { bytes: body.length, hmac: createHmac('sha256', hmacKey).update(body).digest('base64url') }
+    if (payload === 'hash' || body.length === 0) return known
+    const unpacked = unpack(body, properties['content_encoding'])
+    const text = unpacked && textOf(unpacked.subarray(0, limit + slackBytes), properties['content_type'])
+    if (unpacked === undefined || text === undefined) return known
+    const content = cut(mask(text), limit)
+    return { ...known, content, ...((unpacked.length > limit || content.endsWith('…')) && { truncated: true }) }
+  }
+}
+
+function unpack(body: Buffer, encoding: unknown): Buffer | undefined {
+  const options = { maxOutputLength: maxUnpackedBytes }
+  try {
+    switch (typeof encoding === 'string' ? encoding.toLowerCase() : '') {
+      case 'gzip':
+      case 'x-gzip':
+        return gunzipSync(body, options)
+      case 'deflate':
+        return inflateSync(body, options)
+      case 'zstd':
+        return zstdDecompressSync(body, options)
+      default:
+        return body
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** The text, where these bytes are one: by the declared charset, else UTF-8; undefined for anything binary. */
+function textOf(bytes: Buffer, contentType: unknown): string | undefined {
+  const type = typeof contentType === 'string' ? contentType.toLowerCase() : ''
+  if (/^(?:image|audio|video|font)\/|octet-stream|protobuf|avro|msgpack|zip/.test(type)) return undefined
+  const charset = /charset="?([\w-]+)/.exec(type)?.[1] ?? 'utf-8'
+  let text: string
+  try {
+    text = new TextDecoder(charset, { fatal: true }).decode(bytes, { stream: true })
+  } catch {
+    return undefined
+  }
+  // oxlint-disable-next-line no-control-regex -- control characters are what tells bytes from text
+  return /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(text) ? undefined : text
+}
+
+function cut(text: string, limitBytes: number): string {
+  if (Buffer.byteLength(text) <= limitBytes) return text
+  const bytes = Buffer.from(text).subarray(0, limitBytes)
+  return `${new TextDecoder().decode(bytes, { stream: true })}…`
+}

@@ -1,0 +1,354 @@
+import { once } from 'node:events'
+import type { Clock } from '../../../runtime/clock.ts'
+import type { Logger } from '../../../runtime/log.ts'
+import type { Metrics } from '../../../runtime/metrics.ts'
+import { backoffMs, sleep } from '../../../runtime/retry.ts'
+import type { Started } from '../../../runtime/shutdown.ts'
+import type { AmqpOptions } from '../../broker/connection.ts'
+import type { ManagementAccount } from '../../broker/management.ts'
+import { selfEvent, type SelfReport } from '../../self-events.ts'
+import type { Emit, Identity, Source, SourceStatus } from '../../source.ts'
+import { type BodyOptions, createBodyDescriber } from './body.ts'
+import { addSample, type CoverageSample, coverageOf } from './coverage.ts'
+import { diagnoseFirehose, traceCommand } from './diagnosis.ts'
+import { advanceGuard, type GuardState, openState, type Reading, restOf } from './guard.ts'
+import { createRateLimit } from './rate-limit.ts'
+import { runSession, type Tally } from './session.ts'
+import { createFirehoseTelemetry } from './telemetry.ts'
+import { switchTracing } from './tracing.ts'
+import { type BrokerView, createWatcher } from './watcher.ts'
+
+export interface FirehoseDeps {
+  readonly amqp: AmqpOptions
+  readonly firehose: {
+    readonly vhosts: readonly string[]
+    readonly publish: readonly string[]
+    readonly deliver: readonly string[]
+    readonly payload: BodyOptions['payload']
+    readonly payloadBytes: number
+    /** Events a second that are handed on, of all vhosts together. */
+    readonly maxRate: number
+    readonly stopWhen: { readonly memory: number }
+  }
+  /** Reads the broker's memory and counters; absent, the firehose runs without looking at them, and says so. */
+  readonly management?: ManagementAccount | undefined
+  /** An administrator, used only to switch tracing. */
+  readonly tracing?: ManagementAccount | undefined
+  readonly hmacKey: Uint8Array
+  readonly mask: (text: string) => string
+  readonly identity: Identity
+  readonly emit: Emit
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly now: Clock
+  readonly backoff?: { readonly baseMs: number; readonly maxMs: number }
+  readonly lookEveryMs?: number
+}
+
+/** Beyond this multiple of what is handed on, sampling no longer helps: tracing costs the broker what we throw away. */
+const spareFactor = 5
+/** Of one core. */
+const maxCpu = 0.8
+const reportEveryMs = 60_000
+
+/**
+ * Consumes `amq.rabbitmq.trace` of each vhost: best effort by the broker's own design, never at its expense. Each vhost
+ * is connecting → consuming → (broken) → backoff → connecting; a guard over all of them stops every one when the broker
+ * is in need, and lets them begin again.
+ */
+export function createFirehoseSource(deps: FirehoseDeps): Source {
+  return {
+    name: 'firehose',
+    start: () => {
+      const firehose = new Firehose(deps)
+      const running = firehose.run()
+      const stop = async () => {
+        firehose.stopping.abort(new Error('stopping'))
+        await running
+      }
+      const started: Started<SourceStatus> = { value: firehose, stop }
+      return Promise.resolve(started)
+    },
+  }
+}
+
+/** One vhost: what it counts, and how it fares. */
+interface Lane {
+  readonly vhost: string
+  readonly tally: Tally
+  samples: readonly CoverageSample[]
+  detail: string | undefined
+  isTracing: boolean | undefined
+  /** Somebody else had switched it on: then it is not ours to switch off when we leave. */
+  wasFoundOn: boolean
+  didSwitchOn: boolean
+}
+
+class Firehose implements SourceStatus {
+  readonly stopping = new AbortController()
+  readonly #deps: FirehoseDeps
+  readonly #telemetry
+  readonly #watcher
+  readonly #lanes: readonly Lane[]
+  readonly #limit
+  readonly #describeBody
+  #guard: GuardState
+  /** Aborted when the guard stops everything; a new one when it opens. */
+  #gate = new AbortController()
+  readonly #looks = new EventTarget()
+  /** Not before the first look: a broker in need is left alone from the beginning. */
+  #hasLooked = false
+  #sequence = 0
+  #lastReportMs: number
+
+  constructor(deps: FirehoseDeps) {
+    this.#deps = deps
+    this.#telemetry = createFirehoseTelemetry(deps)
+    this.#watcher = deps.management && createWatcher(deps.management, deps.identity)
+    this.#limit = createRateLimit(deps.firehose.maxRate)
+    this.#describeBody = createBodyDescriber({ ...deps.firehose, hmacKey: deps.hmacKey, mask: deps.mask })
+    this.#guard = openState(deps.now())
+    this.#lastReportMs = deps.now()
+    this.#lanes = deps.firehose.vhosts.map((vhost) => ({
+      vhost,
+      tally: { received: 0, own: 0, captured: 0, fill: 0 },
+      samples: [],
+      detail: 'connecting',
+      isTracing: undefined,
+      wasFoundOn: false,
+      didSwitchOn: false,
+    }))
+    if (!this.#watcher)
+      this.#telemetry.log.warn("the broker's memory is not watched: name a user in agent.resources to stop in time")
+  }
+
+  ready(): { ok: boolean; detail?: string } {
+    if (this.#guard.phase === 'stopped')
+      return { ok: false, detail: `stopped for the broker's safety: ${this.#guard.reason}` }
+    const detail = this.#lanes
+      .map((lane) => lane.detail ?? this.#tracingDetail(lane))
+      .find((text) => text !== undefined)
+    return detail === undefined ? { ok: true } : { ok: false, detail }
+  }
+
+  #tracingDetail({ isTracing, vhost }: Lane): string | undefined {
+    return isTracing === false ? `tracing is off: run ${traceCommand('trace_on', vhost)}` : undefined
+  }
+
+  async run(): Promise<void> {
+    await Promise.all([this.#look(), ...this.#lanes.map((lane) => this.#consume(lane))])
+    const ours = this.#lanes.filter(({ didSwitchOn, wasFoundOn }) => didSwitchOn && !wasFoundOn)
+    await this.#tracingOff(ours, AbortSignal.timeout(3000))
+  }
+
+  async #consume(lane: Lane): Promise<void> {
+    const { signal } = this.stopping
+    const backoff = this.#deps.backoff ?? { baseMs: 500, maxMs: 30_000 }
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      await this.#untilOpen()
+      if (signal.aborted) return
+      const gate = this.#gate.signal
+      try {
+        await runSession(
+          {
+            ...this.#deps,
+            vhost: lane.vhost,
+            bindings: this.#deps.firehose,
+            telemetry: this.#telemetry,
+            describeBody: this.#describeBody,
+            mayPass: (nowMs) => this.#limit.take(nowMs),
+            nextSequence: () => this.#sequence++,
+            tally: lane.tally,
+            fillEveryMs: this.#lookEveryMs,
+            onlyNode: (ends) => this.#onlyNode(ends),
+            onConsuming: () => {
+              attempt = -1
+              lane.detail = undefined
+              lane.samples = []
+              this.#telemetry.consuming(lane.vhost)
+            },
+          },
+          AbortSignal.any([signal, gate]),
+        )
+      } catch (cause) {
+        if (signal.aborted || gate.aborted) continue
+        const detail = diagnoseFirehose(cause, { user: this.#user, vhost: lane.vhost })
+        lane.detail = detail
+        this.#telemetry.failed(lane.vhost, cause, detail)
+      }
+      await sleep(backoffMs(backoff, Math.max(0, attempt), Math.random()), signal).catch(() => {})
+    }
+  }
+
+  get #user(): string {
+    const { amqp } = this.#deps
+    return amqp.username ?? (decodeURIComponent(new URL(amqp.url[0] ?? 'amqp://guest@localhost').username) || 'guest')
+  }
+
+  get #lookEveryMs(): number {
+    return this.#deps.lookEveryMs ?? 5000
+  }
+
+  /** Without the API it is not known whether there are other nodes: then only our own is read, if it has a name. */
+  async #onlyNode(signal: AbortSignal): Promise<string | undefined> {
+    const { identity } = this.#deps
+    return this.#watcher ? await this.#watcher.onlyNode(signal).catch(() => identity.node()) : identity.node()
+  }
+
+  /** The guard's loop: a look, a decision, and what follows from it. */
+  async #look(): Promise<void> {
+    const { signal } = this.stopping
+    let hasSeen = false
+    let last = this.#effort()
+    while (!signal.aborted) {
+      const view = await this.#watcher?.broker(signal).catch(() => undefined)
+      hasSeen ||= view !== undefined
+      const effort = this.#effort()
+      const seconds = Math.max(0.001, (effort.atMs - last.atMs) / 1000)
+      this.#decide({
+        atMs: effort.atMs,
+        ...view,
+        isBlind: hasSeen && view === undefined,
+        rate: (effort.received - last.received) / seconds,
+        cpu: (effort.cpuS - last.cpuS) / seconds,
+        fill: Math.max(...this.#lanes.map(({ tally }) => tally.fill)),
+      })
+      last = effort
+      this.#hasLooked = true
+      this.#looks.dispatchEvent(new Event('look'))
+      for (const lane of this.#lanes) await this.#lookAt(lane, view).catch(() => {})
+      this.#report()
+      await sleep(this.#lookEveryMs, signal).catch(() => {})
+    }
+  }
+
+  /** Resolves when the guard is open, or when stopping. */
+  async #untilOpen(): Promise<void> {
+    const { signal } = this.stopping
+    while (!signal.aborted && !(this.#hasLooked && this.#guard.phase === 'open'))
+      await once(this.#looks, 'look', { signal }).catch(() => {})
+  }
+
+  #effort() {
+    const { user, system } = process.cpuUsage()
+    const received = this.#lanes.reduce((sum, { tally }) => sum + tally.received, 0)
+    return { atMs: this.#deps.now(), received, cpuS: (user + system) / 1e6 }
+  }
+
+  #decide(reading: Reading): void {
+    const { maxRate, stopWhen } = this.#deps.firehose
+    const before = this.#guard
+    this.#guard = advanceGuard(before, reading, { memory: stopWhen.memory, rate: maxRate * spareFactor, cpu: maxCpu })
+    const { phase, reason } = this.#guard
+    if (phase === before.phase) return
+    if (phase === 'stopped' && reason) {
+      this.#gate.abort(new Error(`stopped for safety: ${reason}`))
+      const { memory, rate, cpu, fill } = reading
+      const facts = { memory, rate, cpu, fill, restMs: restOf(this.#guard) }
+      this.#telemetry.stopped(reason, facts)
+      const commands = this.#deps.tracing ? [] : this.#lanes.map(({ vhost }) => traceCommand('trace_off', vhost))
+      const advice = commands.length > 0 ? `; tracing itself still costs the broker, run: ${commands.join('; ')}` : ''
+      this.#tell({
+        action: 'firehose.stopped',
+        outcome: 'failure',
+        message: `firehose stopped for the broker's safety: ${reason}${advice}`,
+        fields: JSON.parse(JSON.stringify({ reason, ...facts })),
+      })
+      const tracing = this.#lanes.filter(({ isTracing }) => isTracing)
+      void this.#tracingOff(tracing, this.stopping.signal)
+      return
+    }
+    this.#gate = new AbortController()
+    this.#telemetry.opened()
+    this.#tell({ action: 'firehose.resumed', outcome: 'success', message: 'firehose runs again' })
+  }
+
+  async #lookAt(lane: Lane, view: BrokerView | undefined): Promise<void> {
+    if (!this.#watcher) return
+    const { firehose, now } = this.#deps
+    const { signal } = this.stopping
+    const { isTracing, counters } = await this.#watcher.vhost(lane.vhost, firehose, signal)
+    if (!isTracing && this.#guard.phase === 'open') await this.#tracingIsOff(lane, view)
+    else {
+      lane.wasFoundOn ||= isTracing && lane.isTracing === undefined
+      lane.isTracing = isTracing
+    }
+    const { captured, received, own } = lane.tally
+    if (!counters || lane.detail !== undefined || lane.isTracing !== true) {
+      lane.samples = []
+      return
+    }
+    lane.samples = addSample(lane.samples, { atMs: now(), captured, received, own, ...counters })
+    const coverage = coverageOf(lane.samples, firehose)
+    if (coverage) this.#telemetry.coverage(lane.vhost, coverage.ratio, coverage.lost)
+  }
+
+  async #tracingIsOff(lane: Lane, view: BrokerView | undefined): Promise<void> {
+    const { tracing } = this.#deps
+    const wasOn = lane.isTracing === true
+    const isFirst = lane.isTracing !== false
+    lane.isTracing = false
+    if (tracing) {
+      await switchTracing(tracing, lane.vhost, true, this.stopping.signal)
+      lane.isTracing = true
+      lane.didSwitchOn = true
+      this.#telemetry.log.info({ vhost: lane.vhost }, 'tracing switched on')
+      return
+    }
+    if (!isFirst) return
+    const command = traceCommand('trace_on', lane.vhost)
+    const hasRestarted = wasOn && (view?.uptimeMs ?? Infinity) < 10 * 60_000
+    const why = hasRestarted
+      ? 'the restart of the node switched it off'
+      : wasOn
+        ? 'it was switched off'
+        : 'tracing is off'
+    this.#telemetry.log.warn({ vhost: lane.vhost, command }, 'tracing is off')
+    this.#tell({
+      action: 'firehose.tracing-off',
+      outcome: 'failure',
+      message: `no traces of vhost '${lane.vhost}': ${why}; run: ${command}`,
+      fields: { vhost: lane.vhost, command },
+    })
+  }
+
+  /** Tracing costs the broker about a fifth even when nobody reads it. */
+  async #tracingOff(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
+    const { tracing } = this.#deps
+    if (!tracing) return
+    for (const lane of lanes) {
+      await switchTracing(tracing, lane.vhost, false, signal).catch((err: unknown) => {
+        const command = traceCommand('trace_off', lane.vhost)
+        this.#telemetry.log.error({ err, vhost: lane.vhost, command }, 'tracing not switched off')
+      })
+    }
+  }
+
+  #report(): void {
+    const { now, firehose } = this.#deps
+    if (now() - this.#lastReportMs < reportEveryMs) return
+    this.#lastReportMs = now()
+    for (const { vhost, samples, tally } of this.#lanes) {
+      const coverage = coverageOf(samples, firehose)
+      const { received, captured } = tally
+      this.#tell({
+        action: 'firehose.coverage',
+        message: `firehose of vhost '${vhost}': ${captured} of ${received} traces handed on`,
+        fields: {
+          vhost,
+          received,
+          captured,
+          ...(coverage && { coverage_ratio: coverage.ratio, broker_dropped_estimate: coverage.lost }),
+        },
+      })
+    }
+  }
+
+  #tell(report: SelfReport): void {
+    const { identity, emit, now } = this.#deps
+    const { signal } = this.stopping
+    emit.events([selfEvent(identity, now(), report)], signal).catch((err: unknown) => {
+      if (!signal.aborted) this.#telemetry.log.error({ err }, 'self-event not sent')
+    })
+  }
+}

@@ -1,0 +1,99 @@
+import { type Channel, connect } from 'amqplib'
+import { createFirehoseSource, type FirehoseDeps } from '../../../agent/sources/firehose/firehose.ts'
+import { Secret } from '../../../runtime/config/secret.ts'
+import { silentLogger } from '../../../runtime/log.ts'
+import { createMetrics } from '../../../runtime/metrics.ts'
+import { eventually } from '../../servers/eventually.ts'
+import type { SharedRabbit } from '../../servers/shared.ts'
+import { type Api, api, collector, testIdentity, unique } from '../rabbitmq/harness.ts'
+
+type Cleanups = Array<() => Promise<unknown>>
+
+/** A vhost of its own on a shared broker, gone at the end with all that is in it. */
+export async function ownVhost(rabbit: SharedRabbit, cleanups: Cleanups, { isTraced = true } = {}) {
+  const vhost = unique('fh-')
+  const call: Api['call'] = (...request) => api(rabbit).call(...request)
+  await call('PUT', `/vhosts/${vhost}`, { tracing: isTraced })
+  cleanups.push(() => call('DELETE', `/vhosts/${vhost}`))
+  cleanups.push(() => call('PUT', `/vhosts/${vhost}`, { tracing: false }))
+  await call('PUT', `/permissions/${vhost}/guest`, { configure: '.*', write: '.*', read: '.*' })
+  return {
+    vhost,
+    call,
+    tracing: async () => ((await call('GET', `/vhosts/${vhost}`)).json as { tracing: boolean }).tracing,
+    traceQueues: async () =>
+      (
+        (await call('GET', `/queues/${vhost}`)).json as Array<{ name: string; arguments: object; exclusive: boolean }>
+      ).filter(({ name }) => name.startsWith('mon.fh.')),
+    client: () => client(rabbit, vhost, cleanups),
+  }
+}
+
+async function client(rabbit: SharedRabbit, vhost: string, cleanups: Cleanups): Promise<Channel> {
+  const url = new URL(rabbit.amqpUrl)
+  const connection = await connect({
+    hostname: url.hostname,
+    port: Number(url.port),
+    username: 'guest',
+    password: 'guest',
+    vhost,
+  })
+  connection.on('error', () => {})
+  cleanups.push(() => connection.close().catch(() => {}))
+  return await connection.createChannel()
+}
+
+export const guest = (rabbit: SharedRabbit) => ({
+  url: rabbit.managementUrl,
+  username: 'guest',
+  password: new Secret('guest'),
+})
+
+/** A firehose over `vhost`, consuming. */
+export async function watchFirehose(
+  rabbit: SharedRabbit,
+  vhost: string,
+  cleanups: Cleanups,
+  {
+    firehose,
+    ...changes
+  }: Omit<Partial<FirehoseDeps>, 'firehose'> & { firehose?: Partial<FirehoseDeps['firehose']> } = {},
+) {
+  const sink = collector()
+  const metrics = createMetrics()
+  const source = createFirehoseSource({
+    amqp: { url: [rabbit.amqpUrl], username: 'guest', password: new Secret('guest') },
+    firehose: {
+      vhosts: [vhost],
+      publish: ['#'],
+      deliver: ['#'],
+      payload: 'none',
+      payloadBytes: 1024,
+      maxRate: 1000,
+      stopWhen: { memory: 0.7 },
+      ...firehose,
+    },
+    management: guest(rabbit),
+    hmacKey: Buffer.from('test'),
+    mask: (text) => text,
+    identity: testIdentity(),
+    emit: sink.emit,
+    log: silentLogger,
+    metrics,
+    now: Date.now,
+    backoff: { baseMs: 50, maxMs: 200 },
+    lookEveryMs: 100,
+    ...changes,
+  })
+  const started = await source.start()
+  cleanups.push(() => started.stop())
+  const ready = () => eventually(() => started.value.ready().ok, { what: 'the firehose ready' })
+  const metric = async (name: string, labels: Record<string, string> = {}) => {
+    const found = await metrics.registry.getSingleMetric(name)?.get()
+    return found?.values.find(({ labels: own }) =>
+      Object.entries(labels).every(([key, value]) => (own as Record<string, unknown>)[key] === value),
+    )?.value
+  }
+  const traces = () => sink.events().filter(({ event }) => event.dataset === 'rabbitmq.trace')
+  return { sink, started, ready, metric, traces }
+}
