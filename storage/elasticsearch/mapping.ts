@@ -1,0 +1,118 @@
+/** Grows with every change of the mapping: an older Thump does not put its own over a newer one's. */
+export const templateVersion = 1
+
+type Property = { readonly [key: string]: unknown }
+
+const keyword: Property = { type: 'keyword', ignore_above: 1024 }
+const long: Property = { type: 'long', ignore_malformed: true }
+const double: Property = { type: 'double', ignore_malformed: true }
+const flag: Property = { type: 'boolean' }
+/** Open maps: any number of keys, one field in the mapping. */
+const flattened: Property = { type: 'flattened', ignore_above: 1024, depth_limit: 20 }
+const address: Property = { type: 'ip', ignore_malformed: true, fields: { text: keyword } }
+
+/** Field → how it is indexed. What stands nowhere here is kept in the document and not indexed. */
+export const fields: Readonly<Record<string, Property>> = {
+  '@timestamp': { type: 'date', ignore_malformed: true },
+  tags: keyword,
+  labels: flattened,
+  'event.id': keyword,
+  'event.dataset': keyword,
+  'event.sequence': long,
+  'event.action': keyword,
+  'event.outcome': keyword,
+  'event.code': keyword,
+  'event.category': keyword,
+  'event.duration': long,
+  'host.name': keyword,
+  'service.type': keyword,
+  'service.name': keyword,
+  'service.node.name': keyword,
+  'agent.id': keyword,
+  'agent.version': keyword,
+  'log.level': keyword,
+  'log.file.path': keyword,
+  'log.offset': long,
+  'log.flags': keyword,
+  'user.name': keyword,
+  'user.target.name': keyword,
+  'source.ip': address,
+  'source.port': long,
+  'client.name': keyword,
+  'related.id': keyword,
+  'amqp.operation': keyword,
+  'amqp.properties': flattened,
+  'amqp.headers': flattened,
+  'amqp.body.bytes': long,
+  'amqp.body.hmac': keyword,
+  'amqp.body.truncated': flag,
+  'rabbitmq.vhost': keyword,
+  'rabbitmq.exchange': keyword,
+  'rabbitmq.routing_keys': keyword,
+  'rabbitmq.queue': keyword,
+  'rabbitmq.connection': keyword,
+  'rabbitmq.channel': long,
+  'rabbitmq.pid': keyword,
+  'rabbitmq.consumer_tag': keyword,
+  'rabbitmq.policy': keyword,
+  'rabbitmq.parameter': keyword,
+  'rabbitmq.clock': keyword,
+  'rabbitmq.attribution': keyword,
+  'rabbitmq.candidates': flattened,
+  'rabbitmq.routed_queues': keyword,
+  'rabbitmq.unroutable': flag,
+  'rabbitmq.redelivered': flag,
+  'rabbitmq.latency_ms': double,
+  'rabbitmq.latency_clock': keyword,
+  'rabbitmq.arguments': flattened,
+  'rabbitmq.durable': flag,
+  'rabbitmq.auto_delete': flag,
+  'rabbitmq.exclusive': flag,
+  'rabbitmq.type': keyword,
+  'http.request.method': keyword,
+  'http.response.status_code': long,
+  'http.response.body.bytes': long,
+  'http.response.cache': keyword,
+  'url.path': keyword,
+  'user_agent.original': keyword,
+  'redacted.rule': keyword,
+  'redacted.count': long,
+  app: flattened,
+  thump: flattened,
+}
+
+/** Numbers whose names we make ourselves: all of them are indexed. */
+const measured = ['rabbitmq.node', 'rabbitmq.queue_stats']
+
+/** The mapping of every index; `text` is the leanest text type that the server has. */
+export function mapping(text: 'match_only_text' | 'text'): Property {
+  const lean = text === 'text' ? { type: 'text', norms: false } : { type: text }
+  const tree: Tree = {}
+  for (const [path, property] of Object.entries(fields)) place(tree, path.split('.'), property)
+  for (const path of measured) place(tree, path.split('.'), { type: 'object', dynamic: true })
+  for (const path of ['message', 'amqp.body.content']) place(tree, path.split('.'), lean)
+  return {
+    dynamic: false,
+    dynamic_templates: measured.map((path) => ({
+      [path.replace('.', '_')]: {
+        path_match: `${path}.*`,
+        match_mapping_type: ['long', 'double'],
+        mapping: { type: 'double' },
+      },
+    })),
+    properties: tree,
+  }
+}
+
+interface Tree {
+  [name: string]: Property | { properties: Tree }
+}
+
+function place(tree: Tree, [first = '', ...rest]: readonly string[], property: Property): void {
+  if (rest.length === 0) {
+    tree[first] = property
+    return
+  }
+  const inner = (tree[first] ??= { properties: {} }) as { properties: Tree }
+  place(inner.properties, rest, property)
+}

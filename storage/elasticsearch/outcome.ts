@@ -1,0 +1,24 @@
+import type { Outcome } from '../storage.ts'
+
+/** One item of a bulk answer. */
+export interface BulkItem {
+  readonly status: number
+  readonly error?: {
+    readonly type?: string
+    readonly reason?: string
+    readonly caused_by?: { readonly reason?: string }
+  }
+}
+
+/** Refusals that pass by themselves, whatever their status. */
+const passing = new Set(['cluster_block_exception', 'es_rejected_execution_exception', 'circuit_breaking_exception'])
+
+/** 201 is stored, 409 was stored before, 429 and 5xx may be tomorrow, all else never. */
+export function toOutcome({ status, error }: BulkItem): Outcome {
+  if (status < 300) return { kind: 'stored', isDuplicate: false }
+  if (status === 409) return { kind: 'stored', isDuplicate: true }
+  const reason = error?.type ?? `http-${status}`
+  if (status === 429 || status >= 500 || passing.has(reason)) return { kind: 'retry', reason }
+  const because = error?.caused_by?.reason
+  return { kind: 'reject', reason, error: [error?.reason ?? `status ${status}`, because].filter(Boolean).join(': ') }
+}
