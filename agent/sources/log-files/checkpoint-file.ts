@@ -74,6 +74,9 @@ function keep(path: string, previous: string): void {
   linkSync(path, previous)
 }
 
+/** The checkpoint as it stands, for onlookers; undefined where there is none that is whole. */
+export const peekCheckpoint = (path: string): Checkpoint | undefined => read(path)
+
 function read(path: string): Checkpoint | undefined {
   try {
     const [head = '', body = ''] = readFileSync(path, 'utf8').split('\n')

@@ -1,0 +1,27 @@
+import type { CommandModule } from 'yargs'
+import { explainPath } from '../agent/sources/log-files/explain.ts'
+import { type GlobalArgs, loadContext } from './context.ts'
+
+interface ExplainArgs extends GlobalArgs {
+  readonly path: string
+  readonly json: boolean
+}
+
+export const command: CommandModule<GlobalArgs, ExplainArgs> = {
+  command: 'explain <path>',
+  describe: 'Is this file read, why not, and at which offset',
+  builder: (yargs) =>
+    yargs
+      .positional('path', { type: 'string', demandOption: true, describe: 'A log file' })
+      .option('json', { type: 'boolean', default: false, describe: 'As JSON, for programs' }) as never,
+  handler: ({ path, json, ...argv }) => {
+    const { config, out } = loadContext(argv)
+    const explanation = explainPath(path, config.agent.logs, config.dataDir)
+    if (!explanation.isRead) process.exitCode = 1
+    if (json) out.write(`${JSON.stringify(explanation)}\n`)
+    else {
+      const lines = explanation.because.map((line) => `  ${line}\n`).join('')
+      out.write(`${explanation.path}: ${explanation.isRead ? 'is read' : 'is not read'}\n${lines}`)
+    }
+  },
+}
