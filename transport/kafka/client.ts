@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs'
+import type { Config } from '../../runtime/config/schema.ts'
+import { UnavailableError } from '../../runtime/errors.ts'
+import type { Logger } from '../../runtime/log.ts'
+import { type ApiName, type BrokerLink, createLink, type Exchange, exchangeOf } from './kafkajs.ts'
+
+export type KafkaConfig = Config['transport']['kafka']
+
+const connectTimeoutMs = 10_000
+const requestTimeoutMs = 30_000
+
+export interface RequestLimits {
+  /** A broker that says nothing for so long is taken for lost: its connections are closed. Default 30,000 ms. */
+  readonly timeoutMs?: number
+  /** Fetches wait at the broker; they have a connection of their own, so that nothing waits behind them. */
+  readonly isFetch?: boolean
+}
+
+/** Asks brokers by address or id. Every call ends: by its answer, or with UnavailableError when the broker is away or silent. */
+export class KafkaClient {
+  readonly #config: KafkaConfig
+  readonly #log: Logger
+  readonly #links = new Map<string, BrokerLink>()
+  readonly #connecting = new WeakMap<object, Promise<unknown>>()
+  #addresses = new Map<number, string>()
+  #turn = 0
+  #isClosed = false
+
+  constructor(config: KafkaConfig, log: Logger) {
+    this.#config = config
+    this.#log = log
+  }
+
+  isConnected(): boolean {
+    return [...this.#links.values()].some((link) => link.connectionPool.pool.some((one) => one.isConnected()))
+  }
+
+  /** What the last metadata answer said about who is where. */
+  know(brokers: ReadonlyMap<number, string>): void {
+    this.#addresses = new Map(brokers)
+  }
+
+  /** Asks one broker by id, or whichever answers first where none is named. Error codes in the answer are the caller's to read. */
+  async ask<T>(node: number | undefined, api: ApiName, args: object, limits?: RequestLimits): Promise<T> {
+    return (await this.exchange(node, (link) => exchangeOf(link, api, args), limits)) as T
+  }
+
+  async exchange(
+    node: number | undefined,
+    make: (link: BrokerLink) => Exchange,
+    limits: RequestLimits = {},
+  ): Promise<unknown> {
+    let failure: unknown = new Error(`broker ${node} is not known`)
+    for (const address of this.#candidates(node)) {
+      const link = this.#link(address)
+      try {
+        return await within(limits.timeoutMs ?? requestTimeoutMs, this.#send(link, make, limits.isFetch ? 1 : 0))
+      } catch (cause) {
+        failure = cause
+        this.#drop(address, link)
+      }
+    }
+    throw new UnavailableError('kafka', failure)
+  }
+
+  /** Closes every connection; what is under way fails. */
+  close(): void {
+    this.#isClosed = true
+    for (const [address, link] of this.#links) this.#drop(address, link)
+  }
+
+  async #send(link: BrokerLink, make: (link: BrokerLink) => Exchange, index: 0 | 1): Promise<unknown> {
+    if (this.#isClosed) throw new Error('the client is closed')
+    if (!link.versions) await link.connect()
+    const connection = link.connectionPool.pool[index]
+    // kafkajs would open a second socket for a second caller, and lose the first.
+    if (!connection.isConnected()) {
+      const connecting = this.#connecting.get(connection) ?? connection.connect()
+      this.#connecting.set(connection, connecting)
+      await connecting.finally(() => this.#connecting.delete(connection))
+    }
+    return connection.send(make(link))
+  }
+
+  #candidates(node: number | undefined): string[] {
+    if (node !== undefined) {
+      const address = this.#addresses.get(node)
+      return address === undefined ? [] : [address]
+    }
+    const known = [...new Set([...this.#addresses.values(), ...this.#config.brokers])]
+    const first = this.#turn++ % known.length
+    const rotated = [...known.slice(first), ...known.slice(0, first)]
+    const isOpen = (address: string) => this.#links.get(address)?.connectionPool.pool[0].isConnected() === true
+    return rotated.toSorted((a, b) => Number(isOpen(b)) - Number(isOpen(a)))
+  }
+
+  #link(address: string): BrokerLink {
+    const found = this.#links.get(address)
+    if (found) return found
+    const colon = address.lastIndexOf(':')
+    const link = createLink({
+      host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
+      port: Number(address.slice(colon + 1)),
+      clientId: this.#config.clientId,
+      connectionTimeoutMs: connectTimeoutMs,
+      ssl: tlsOptions(this.#config.tls),
+      sasl: saslOptions(this.#config.sasl),
+      log: this.#log,
+    })
+    this.#links.set(address, link)
+    return link
+  }
+
+  /** Forgets a broker's connections and ends what waits on them; the next call opens new ones. */
+  #drop(address: string, link: BrokerLink): void {
+    if (this.#links.get(address) === link) this.#links.delete(address)
+    for (const connection of link.connectionPool.pool) {
+      connection.rejectRequests(new Error('the connection was closed'))
+      connection.socket?.destroy()
+      connection.disconnect().catch(() => {})
+    }
+  }
+}
+
+/** Read anew for every connection, so that renewed certificates are taken up. */
+function tlsOptions(tls: KafkaConfig['tls']): object | undefined {
+  if (!tls) return undefined
+  const { ca, cert, key, servername, insecure } = tls
+  return {
+    rejectUnauthorized: !insecure,
+    ...(ca !== undefined && { ca: readFileSync(ca) }),
+    ...(cert !== undefined && { cert: readFileSync(cert) }),
+    ...(key !== undefined && { key: readFileSync(key) }),
+    ...(servername !== undefined && { servername }),
+  }
+}
+
+function saslOptions(sasl: KafkaConfig['sasl']): object | undefined {
+  if (!sasl) return undefined
+  const { mechanism, username, password } = sasl
+  return {
+    mechanism,
+    username,
+    get password() {
+      return password?.reveal() ?? ''
+    },
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+  })
+  // Where the limit came first, what the call says later is of no interest.
+  work.catch(() => {})
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,61 @@
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
+import { compressSync, uncompressSync } from 'snappy'
+
+export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+export type Compression = (typeof compressions)[number]
+
+interface Codec {
+  compress(data: Buffer): Buffer
+  decompress(data: Buffer): Buffer
+}
+
+const snappy: Codec = {
+  compress: (data) => compressSync(data),
+  decompress: (data) => (isXerial(data) ? unframeXerial(data) : uncompressBlock(data)),
+}
+
+/** By the number that a record batch carries in its attributes. */
+const codecs: readonly (Codec | undefined)[] = [
+  undefined,
+  { compress: (data) => gzipSync(data), decompress: (data) => gunzipSync(data) },
+  snappy,
+  { compress: (data) => compressFrameSync(data), decompress: (data) => decompressFrameSync(data) },
+  { compress: (data) => zstdCompressSync(data), decompress: (data) => zstdDecompressSync(data) },
+]
+
+export function compress(compression: Compression, data: Buffer): Buffer {
+  return codecs[compressions.indexOf(compression)]?.compress(data) ?? data
+}
+
+/** `codec` is the number in a batch's attributes; throws for one that Kafka has not had yet. */
+export function decompress(codec: number, data: Buffer): Buffer {
+  if (codec === 0) return data
+  const found = codecs[codec]
+  if (!found) throw new Error(`a record batch is compressed by the unknown codec ${codec}`)
+  return found.decompress(data)
+}
+
+/** Java's clients frame snappy in blocks of their own kind; librdkafka and this transport write one plain block. Brokers read both. */
+const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
+const xerialHeaderBytes = 16
+
+function isXerial(data: Buffer): boolean {
+  return data.length >= xerialHeaderBytes && data.subarray(0, xerialMagic.length).equals(xerialMagic)
+}
+
+function unframeXerial(data: Buffer): Buffer {
+  const blocks: Buffer[] = []
+  for (let at = xerialHeaderBytes; at + 4 <= data.length; ) {
+    const length = data.readInt32BE(at)
+    at += 4
+    blocks.push(uncompressBlock(data.subarray(at, at + length)))
+    at += length
+  }
+  return Buffer.concat(blocks)
+}
+
+function uncompressBlock(block: Buffer): Buffer {
+  const plain = uncompressSync(block)
+  return typeof plain === 'string' ? Buffer.from(plain) : plain
+}

@@ -1,0 +1,253 @@
+import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
+import { backoffMs, sleep } from '../../runtime/retry.ts'
+import type { Started } from '../../runtime/shutdown.ts'
+import type {
+  Consumer,
+  ConsumerHandlers,
+  ConsumerOptions,
+  PartitionLag,
+  TopicPartition,
+  TopicPartitionOffset,
+} from '../transport.ts'
+import { Fetcher } from './fetcher.ts'
+import { Group } from './group.ts'
+import { errorName } from './kafkajs.ts'
+import type { KafkaParts } from './kafka-transport.ts'
+import { Metadata } from './metadata.ts'
+import { fetchCommitted, listOffsets } from './offsets.ts'
+import { Outage } from './outage.ts'
+import { PartitionReader } from './partition-reader.ts'
+import { createMissing } from './topics.ts'
+
+const sessionTimeoutMs = 30_000
+const backoff = { baseMs: 200, maxMs: 5000 }
+/** How long a rebalance waits for handlers at work, then for their owner to commit and let go. */
+const handlersEndMs = 5000
+const handOverMs = 20_000
+const stopMs = 10_000
+
+const keyOf = ({ topic, partition }: TopicPartition) => `${topic} ${partition}`
+
+/** Reads the topics as a member of the role's group. */
+export function startConsumer(
+  parts: KafkaParts,
+  options: ConsumerOptions,
+  handlers: ConsumerHandlers,
+): Started<KafkaConsumer> {
+  const consumer = new KafkaConsumer(parts, options, handlers)
+  return { value: consumer, stop: () => consumer.stop() }
+}
+
+export class KafkaConsumer implements Consumer {
+  readonly #parts: KafkaParts
+  readonly #options: ConsumerOptions
+  readonly #handlers: ConsumerHandlers
+  readonly #client
+  readonly #metadata
+  readonly #group: Group
+  readonly #outage: Outage
+  readonly #stopping = new AbortController()
+  readonly #running: Promise<void>
+  #readers = new Map<string, PartitionReader>()
+  #fetcher: Fetcher | undefined
+  /** Handlers that were still at work when their partition was taken away. */
+  readonly #lingering = new Map<string, Promise<void>>()
+  #commits: Promise<void> = Promise.resolve()
+  #stopped: Promise<void> | undefined
+
+  constructor(parts: KafkaParts, options: ConsumerOptions, handlers: ConsumerHandlers) {
+    this.#parts = parts
+    this.#options = options
+    this.#handlers = handlers
+    this.#client = parts.connect()
+    this.#metadata = new Metadata(this.#client)
+    this.#outage = new Outage(parts.log)
+    const { topics } = parts.options
+    this.#group = new Group({
+      client: this.#client,
+      metadata: this.#metadata,
+      outage: this.#outage,
+      groupId: `${parts.options.group}-${options.role}`,
+      topics: options.topics.map((topic) => topics[topic]),
+      sessionTimeoutMs,
+      prepare: () => this.#prepare(),
+      given: (partitions) => this.#given(partitions),
+      taken: (isLost) => this.#taken(isLost),
+    })
+    // After the caller has what it is about to be called back about.
+    this.#running = new Promise((resolve) => void setImmediate(resolve)).then(() =>
+      this.#group.run(this.#stopping.signal),
+    )
+  }
+
+  isConnected(): boolean {
+    return this.#group.isMember() && !this.#outage.isOn
+  }
+
+  lag(): readonly PartitionLag[] {
+    return [...this.#readers.values()].map(({ at, lag }) => ({ ...at, records: lag }))
+  }
+
+  commit(offsets: readonly TopicPartitionOffset[]): Promise<void> {
+    const turn = this.#commits.then(() => this.#commit(offsets))
+    this.#commits = turn.catch(() => {})
+    return turn
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort(new UnavailableError('kafka', new Error('the consumer is closed')))
+    await Promise.race([this.#running, sleep(stopMs)])
+    this.#readers.clear()
+    this.#client.close()
+  }
+
+  async #prepare(): Promise<void> {
+    const { options, log } = this.#parts
+    const names = this.#options.topics.map((topic) => options.topics[topic])
+    const deps = { client: this.#client, metadata: this.#metadata, createTopics: options.createTopics, log }
+    try {
+      await createMissing(deps, names)
+    } catch (cause) {
+      // What others may create later is read from then on.
+      if (!(cause instanceof RejectedError)) throw cause
+      this.#outage.failed(cause)
+    }
+  }
+
+  async #given(partitions: ReadonlyMap<string, readonly number[]>): Promise<void> {
+    const { topics: names } = this.#parts.options
+    const owned = this.#options.topics.flatMap((topic) =>
+      (partitions.get(names[topic]) ?? []).map((partition) => ({ topic, partition, wireTopic: names[topic] })),
+    )
+    const told = owned.map(({ topic, partition }) => ({ topic, partition }))
+    const overrides = (owned.length > 0 && (await this.#handlers.assigned?.(told))) || []
+    const wanted = new Map(overrides.map((one) => [keyOf(one), one.offset]))
+    const committed = await fetchCommitted(this.#group, this.#groupId, owned)
+    const fresh = owned.filter((one) => !wanted.has(keyOf(one)) && !committed.has(keyOf(one)))
+    const starts = await listOffsets(this.#client, this.#metadata, fresh, this.#options.startAt)
+    const readers = owned.map((one) => {
+      const known = committed.get(keyOf(one))
+      const position = wanted.get(keyOf(one)) ?? known ?? starts.get(keyOf(one)) ?? 0
+      const { topic, partition, wireTopic } = one
+      return new PartitionReader(
+        {
+          at: { topic, partition },
+          wireTopic,
+          handlers: this.#handlers,
+          log: this.#parts.log,
+          onRoom: () => this.#fetcher?.room(),
+          after: this.#lingering.get(keyOf(one)),
+        },
+        position,
+        known,
+      )
+    })
+    if (this.#stopping.signal.aborted) return
+    this.#readers = new Map(readers.map((reader) => [keyOf(reader.at), reader]))
+    this.#parts.log.info({ group: this.#groupId, partitions: owned.length }, 'partitions assigned')
+    this.#fetcher = new Fetcher({
+      client: this.#client,
+      metadata: this.#metadata,
+      outage: this.#outage,
+      readers,
+      outOfRange: (reader) => this.#outOfRange(reader),
+    })
+    this.#fetcher.spread()
+  }
+
+  async #taken(isLost: boolean): Promise<void> {
+    this.#fetcher?.end()
+    this.#fetcher = undefined
+    const readers = [...this.#readers.values()]
+    if (readers.length === 0) return
+    for (const reader of readers) {
+      reader.end()
+      this.#linger(reader)
+    }
+    if (isLost) this.#readers.clear()
+    await Promise.race([Promise.all(readers.flatMap(({ ended }) => ended ?? [])), sleep(handlersEndMs)])
+    const { log } = this.#parts
+    const told = (this.#handlers.revoked?.(readers.map(({ at }) => at)) ?? Promise.resolve()).catch((err: unknown) =>
+      log.error({ err }, 'handing partitions over failed'),
+    )
+    await Promise.race([told, sleep(handOverMs)])
+    this.#readers.clear()
+    log.info({ group: this.#groupId, partitions: readers.length, isLost }, 'partitions revoked')
+  }
+
+  #linger({ at, ended }: PartitionReader): void {
+    if (!ended) return
+    const key = keyOf(at)
+    this.#lingering.set(key, ended)
+    void ended.then(() => {
+      if (this.#lingering.get(key) === ended) this.#lingering.delete(key)
+    })
+  }
+
+  async #outOfRange(reader: PartitionReader): Promise<void> {
+    const at = { ...reader.at, wireTopic: reader.wireTopic }
+    const earliest = (await listOffsets(this.#client, this.#metadata, [at], 'beginning')).get(keyOf(at))
+    const latest = (await listOffsets(this.#client, this.#metadata, [at], 'latest')).get(keyOf(at))
+    if (earliest === undefined || latest === undefined) throw new UnavailableError('kafka')
+    const from = reader.position
+    if (from >= earliest && from <= latest) return
+    const gap = { ...reader.at, from, to: earliest, reason: from < earliest ? 'retention' : 'truncated' } as const
+    this.#parts.log.error(gap, 'the log does not hold these offsets')
+    // What was fetched before the gap is handed on before it is told.
+    await reader.ended
+    await this.#handlers.gap?.(gap)
+    reader.moveTo(earliest)
+  }
+
+  async #commit(offsets: readonly TopicPartitionOffset[]): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const due = offsets.flatMap((one) => {
+        const reader = this.#readers.get(keyOf(one))
+        return reader && one.offset > (reader.committed ?? -1) ? [{ reader, offset: one.offset }] : []
+      })
+      if (due.length === 0) return
+      const error = await this.#commitOnce(due).catch((cause: unknown) => cause)
+      if (error === undefined) return
+      if (error instanceof RejectedError) throw error
+      if (attempt === 0) this.#parts.log.debug({ err: error }, 'commit is tried again')
+      await sleep(backoffMs(backoff, attempt, Math.random()))
+    }
+  }
+
+  /** Returns what is wrong where it may be right later. */
+  async #commitOnce(due: ReadonlyArray<{ reader: PartitionReader; offset: number }>): Promise<unknown> {
+    const { generation } = this.#group
+    if (!generation) return new Error('not a member of the group')
+    const answer = await this.#group.ask<{
+      responses: ReadonlyArray<{ topic: string; partitions: ReadonlyArray<{ partition: number; errorCode: number }> }>
+    }>('OffsetCommit', {
+      groupId: this.#groupId,
+      groupGenerationId: generation.id,
+      memberId: generation.memberId,
+      topics: [...Map.groupBy(due, ({ reader }) => reader.wireTopic)].map(([topic, ones]) => ({
+        topic,
+        partitions: ones.map(({ reader, offset }) => ({ partition: reader.at.partition, offset: String(offset) })),
+      })),
+    })
+    let problem: Error | undefined
+    for (const { topic, partitions } of answer.responses) {
+      for (const { partition, errorCode } of partitions) {
+        const done = due.find(({ reader }) => reader.wireTopic === topic && reader.at.partition === partition)
+        const error = this.#group.note(errorCode)
+        if (error?.endsWith('AUTHORIZATION_FAILED')) throw new RejectedError('not-authorized', `commit: ${error}`)
+        if (error !== undefined) problem = new Error(`${topic}-${partition}: ${errorName(errorCode)}`)
+        else if (done) done.reader.committed = Math.max(done.offset, done.reader.committed ?? -1)
+      }
+    }
+    return problem
+  }
+
+  get #groupId(): string {
+    return `${this.#parts.options.group}-${this.#options.role}`
+  }
+}

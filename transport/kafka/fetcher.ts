@@ -1,0 +1,164 @@
+import { backoffMs, sleep } from '../../runtime/retry.ts'
+import type { KafkaClient } from './client.ts'
+import { type FetchAnswer, fetchExchange } from './fetch-request.ts'
+import type { Metadata } from './metadata.ts'
+import type { Outage } from './outage.ts'
+import type { PartitionReader } from './partition-reader.ts'
+
+export interface FetcherDeps {
+  readonly client: KafkaClient
+  readonly metadata: Metadata
+  readonly outage: Outage
+  readonly readers: readonly PartitionReader[]
+  /** The offset is not in the log: moves the reader to one that is. */
+  readonly outOfRange: (reader: PartitionReader) => Promise<void>
+}
+
+/** Long enough to be quiet when idle; a partition that has room again while another waits is not kept longer than the second. */
+const idleWaitMs = 1000
+const busyWaitMs = 100
+const limits = { minBytes: 1, maxBytes: 8 * 2 ** 20, partitionBytes: 2 ** 20 }
+const fetchTimeoutMs = 20_000
+const backoff = { baseMs: 200, maxMs: 5000 }
+/** So many failures of one partition alone are an outage worth telling. */
+const tellAfter = 5
+
+/** Reads the partitions of one assignment from their leaders, one fetch a leader at a time, while their readers have room. */
+export class Fetcher {
+  readonly #deps: FetcherDeps
+  readonly #loops = new Map<number, Promise<void>>()
+  readonly #ending = new AbortController()
+  #room = Promise.withResolvers<void>()
+  #refreshFailures = 0
+  #isSpreading = false
+
+  constructor(deps: FetcherDeps) {
+    this.#deps = deps
+  }
+
+  /** Starts a loop for every leader that has none; asks anew while a partition has no leader. */
+  spread(): void {
+    if (this.#isSpreading) return
+    this.#isSpreading = true
+    void Promise.resolve()
+      .then(() => this.#spread())
+      .finally(() => (this.#isSpreading = false))
+  }
+
+  room(): void {
+    this.#room.resolve()
+    this.#room = Promise.withResolvers<void>()
+  }
+
+  end(): void {
+    this.#ending.abort(new Error('the partitions were taken away'))
+    this.room()
+  }
+
+  async #spread(): Promise<void> {
+    const { metadata, outage, readers } = this.#deps
+    const { signal } = this.#ending
+    while (!signal.aborted) {
+      const leaders = readers.map(({ wireTopic, at }) => metadata.leader(wireTopic, at.partition))
+      for (const leader of new Set(leaders)) {
+        if (leader === undefined || this.#loops.has(leader)) continue
+        this.#loops.set(
+          leader,
+          Promise.resolve()
+            .then(() => this.#loop(leader))
+            .finally(() => this.#ended(leader)),
+        )
+      }
+      if (!leaders.includes(undefined)) return
+      await sleep(backoffMs(backoff, this.#refreshFailures++, Math.random()), signal).catch(() => {})
+      await metadata.refresh().then(
+        () => (this.#refreshFailures = 0),
+        (cause: unknown) => outage.failed(cause),
+      )
+    }
+  }
+
+  #ended(leader: number): void {
+    this.#loops.delete(leader)
+    if (!this.#ending.signal.aborted) this.spread()
+  }
+
+  /** Metadata is asked for by others too: a partition may have moved to a leader that has no loop yet. */
+  #isSpread(): boolean {
+    const { metadata, readers } = this.#deps
+    return readers.every(({ wireTopic, at }) => this.#loops.has(metadata.leader(wireTopic, at.partition) ?? -1))
+  }
+
+  async #loop(leader: number): Promise<void> {
+    const { metadata, outage, readers } = this.#deps
+    const { signal } = this.#ending
+    for (let failures = 0; !signal.aborted; ) {
+      const mine = readers.filter(({ wireTopic, at }) => metadata.leader(wireTopic, at.partition) === leader)
+      if (mine.length === 0) return
+      if (!this.#isSpread()) this.spread()
+      const room = this.#room.promise
+      const now = Date.now()
+      const hungry = mine.filter((reader) => reader.hasRoom && reader.notBeforeMs <= now)
+      if (hungry.length === 0) {
+        const isFailing = mine.some(({ notBeforeMs }) => notBeforeMs > now)
+        await Promise.race([room, ...(isFailing ? [sleep(busyWaitMs, signal).catch(() => {})] : [])])
+        continue
+      }
+      try {
+        await this.#fetch(leader, hungry, hungry.length < mine.length ? busyWaitMs : idleWaitMs)
+        failures = 0
+      } catch (cause) {
+        if (signal.aborted) return
+        outage.failed(cause)
+        await sleep(backoffMs(backoff, failures++, Math.random()), signal).catch(() => {})
+        await metadata.refresh().catch((reason: unknown) => outage.failed(reason))
+        this.spread()
+      }
+    }
+  }
+
+  async #fetch(leader: number, hungry: readonly PartitionReader[], maxWaitTime: number): Promise<void> {
+    const { client, outage } = this.#deps
+    const askedAtMs = Date.now()
+    const wishes = hungry.map(({ wireTopic, at, position }) => ({
+      topic: wireTopic,
+      partition: at.partition,
+      fetchOffset: position,
+    }))
+    const answers = (await client.exchange(leader, (link) => fetchExchange(link, wishes, { ...limits, maxWaitTime }), {
+      isFetch: true,
+      timeoutMs: fetchTimeoutMs,
+    })) as readonly FetchAnswer[]
+    if (this.#ending.signal.aborted) return
+    outage.worked()
+    const byName = new Map(hungry.map((reader) => [`${reader.wireTopic} ${reader.at.partition}`, reader]))
+    for (const answer of answers) {
+      const reader = byName.get(`${answer.topic} ${answer.partition}`)
+      if (reader) await this.#judge(reader, answer, askedAtMs)
+    }
+  }
+
+  async #judge(reader: PartitionReader, answer: FetchAnswer, askedAtMs: number): Promise<void> {
+    const { metadata, outage, outOfRange } = this.#deps
+    if (answer.error === undefined) {
+      reader.take(answer.records, answer.highWatermark, askedAtMs)
+      return
+    }
+    if (answer.error === 'OFFSET_OUT_OF_RANGE') {
+      // Others go on meanwhile.
+      reader.notBeforeMs = Infinity
+      void outOfRange(reader).then(
+        () => (reader.notBeforeMs = 0),
+        (cause: unknown) => {
+          outage.failed(cause)
+          reader.fail()
+        },
+      )
+      return
+    }
+    reader.fail()
+    if (reader.failures === tellAfter) outage.failed(new Error(`${answer.topic}-${answer.partition}: ${answer.error}`))
+    await metadata.refresh()
+    this.spread()
+  }
+}

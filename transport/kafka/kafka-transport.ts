@@ -1,0 +1,86 @@
+import type { TopicName } from '../../event/topics.ts'
+import type { Logger } from '../../runtime/log.ts'
+import { retryForever } from '../../runtime/retry.ts'
+import { RejectedError } from '../../runtime/errors.ts'
+import type { Started } from '../../runtime/shutdown.ts'
+import type { TransportDeps } from '../open-transport.ts'
+import type { Transport } from '../transport.ts'
+import { KafkaClient, type KafkaConfig } from './client.ts'
+import { type KafkaConsumer, startConsumer } from './consumer.ts'
+import { Metadata } from './metadata.ts'
+import { Outage } from './outage.ts'
+import { startProducer } from './producer.ts'
+import { createMissing } from './topics.ts'
+
+export type KafkaOptions = KafkaConfig & { readonly topics: Readonly<Record<TopicName, string>> }
+
+/** What producers and consumers are made of. */
+export interface KafkaParts {
+  readonly options: KafkaOptions
+  readonly log: Logger
+  /** Connections of their own, closed by who asked for them. */
+  readonly connect: () => KafkaClient
+}
+
+const backoff = { baseMs: 200, maxMs: 10_000 }
+
+/** Events by way of Kafka. Starts without it, and waits for it. */
+export async function createKafkaTransport(options: KafkaOptions, deps: TransportDeps): Promise<Started<Transport>> {
+  const log = deps.log.child({ component: 'transport.kafka' })
+  const parts: KafkaParts = { options, log, connect: () => new KafkaClient(options, log) }
+  const started = new Set<() => Promise<void>>()
+  const consumers = new Set<KafkaConsumer>()
+  showLag(deps, consumers)
+  const own = <T>({ value, stop }: Started<T>, forget?: () => void): Started<T> => {
+    const once = async () => {
+      started.delete(once)
+      await stop()
+      forget?.()
+    }
+    started.add(once)
+    return { value, stop: once }
+  }
+  const value: Transport = {
+    kind: 'kafka',
+    createProducer: async () => own(startProducer(parts)),
+    createConsumer: async (consumerOptions, handlers) => {
+      const consumer = startConsumer(parts, consumerOptions, handlers)
+      consumers.add(consumer.value)
+      return own(consumer, () => consumers.delete(consumer.value))
+    },
+    ensureTopics: (signal) => ensureTopics(parts, signal),
+  }
+  const stop = async () => {
+    await Promise.all([...started].map((stopOne) => stopOne()))
+  }
+  return { value, stop }
+}
+
+async function ensureTopics({ options, log, connect }: KafkaParts, signal: AbortSignal): Promise<void> {
+  const client = connect()
+  const outage = new Outage(log)
+  const deps = { client, metadata: new Metadata(client), createTopics: options.createTopics, log }
+  try {
+    await retryForever(() => createMissing(deps, Object.values(options.topics)), backoff, signal, {
+      onFailure: (cause) => outage.failed(cause),
+      onRecovered: () => outage.worked(),
+      isFatal: (cause) => cause instanceof RejectedError,
+    })
+  } finally {
+    client.close()
+  }
+}
+
+/** Roles of one process share the gauge: the one furthest behind is shown. */
+function showLag({ metrics }: TransportDeps, consumers: ReadonlySet<KafkaConsumer>): void {
+  metrics.gauge('thump_consumer_lag', 'Records of a partition not handled yet', ['topic', 'partition'], (gauge) => {
+    gauge.reset()
+    const greatest = new Map<string, { topic: string; partition: number; records: number }>()
+    for (const lag of [...consumers].flatMap((consumer) => consumer.lag())) {
+      const key = `${lag.topic} ${lag.partition}`
+      if (lag.records >= (greatest.get(key)?.records ?? 0)) greatest.set(key, lag)
+    }
+    for (const { topic, partition, records } of greatest.values())
+      gauge.set({ topic, partition: String(partition) }, records)
+  })
+}

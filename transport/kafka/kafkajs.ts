@@ -1,0 +1,133 @@
+import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
+import type { Logger } from '../../runtime/log.ts'
+
+/**
+ * The parts of kafkajs 2.2.4 that this transport stands on: connections, TLS, SASL and the encoding of requests. Its own
+ * producer and consumer loops are not used (docs/kafka.md says why). kafkajs exports no types for these parts; this file
+ * is the only one that reaches into it.
+ */
+const load = createRequire(import.meta.url)
+
+/** `request` and `response` of one call, in the version both sides know. */
+export interface Exchange {
+  readonly request: {
+    readonly apiKey: number
+    readonly apiVersion: number
+    readonly apiName: string
+    encode(): Promise<unknown>
+  }
+  readonly response: { decode(raw: Buffer): Promise<unknown>; parse(decoded: never): Promise<unknown> }
+}
+
+interface Connection {
+  readonly socket?: Socket
+  isConnected(): boolean
+  connect(): Promise<unknown>
+  disconnect(): Promise<unknown>
+  send(exchange: Exchange): Promise<unknown>
+  rejectRequests(error: Error): void
+}
+
+/** One broker: connection 0 carries everything but fetches, which have connection 1 to themselves. */
+export interface BrokerLink {
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null
+  readonly connectionPool: { readonly pool: readonly [Connection, Connection] }
+  connect(): Promise<void>
+  lookupRequest(apiKey: number, definition: unknown): (args: object) => Exchange
+}
+
+export interface LinkOptions {
+  readonly host: string
+  readonly port: number
+  readonly clientId: string
+  readonly connectionTimeoutMs: number
+  readonly ssl: object | undefined
+  readonly sasl: object | undefined
+  readonly log: Logger
+}
+
+export type ApiName = keyof typeof apiKeys
+export const apiKeys = {
+  Produce: 0,
+  Fetch: 1,
+  ListOffsets: 2,
+  Metadata: 3,
+  OffsetCommit: 8,
+  OffsetFetch: 9,
+  GroupCoordinator: 10,
+  JoinGroup: 11,
+  Heartbeat: 12,
+  LeaveGroup: 13,
+  SyncGroup: 14,
+  CreateTopics: 19,
+  InitProducerId: 22,
+  DescribeConfigs: 32,
+} as const
+
+const Broker = load('kafkajs/src/broker') as new (options: object) => BrokerLink
+const ConnectionPool = load('kafkajs/src/network/connectionPool') as new (options: object) => object
+const RequestQueue = load('kafkajs/src/network/requestQueue') as { readonly prototype: RequestQueuePrototype }
+const Encoder = load('kafkajs/src/protocol/encoder') as new (size: number) => { writeBuffer(buffer: Buffer): unknown }
+const { requests } = load('kafkajs/src/protocol/requests') as { readonly requests: Readonly<Record<ApiName, unknown>> }
+const { createLogger } = load('kafkajs/src/loggers') as { readonly createLogger: (options: object) => object }
+const socketFactory = load('kafkajs/src/network/socketFactory') as () => unknown
+const { errorCodes } = load('kafkajs/src/protocol/error') as {
+  readonly errorCodes: ReadonlyArray<{ readonly type: string; readonly code: number; readonly message: string }>
+}
+
+/** How members tell the group what they want, and the leader tells them what they get. */
+export const groupProtocol = load('kafkajs/src/consumer/assignerProtocol') as {
+  readonly MemberMetadata: {
+    encode(metadata: { version: number; topics: readonly string[] }): Buffer
+    decode(buffer: Buffer): { readonly topics: readonly string[] }
+  }
+  readonly MemberAssignment: {
+    encode(assignment: { version: number; assignment: Readonly<Record<string, readonly number[]>> }): Buffer
+    decode(buffer: Buffer): { readonly assignment: Readonly<Record<string, readonly number[]>> } | null
+  }
+}
+
+interface RequestQueuePrototype {
+  readonly pending: readonly unknown[]
+  readonly throttledUntil: number
+  scheduleCheckPendingRequests: (this: RequestQueuePrototype) => void
+}
+
+/** kafkajs re-arms a timer of 1 ms for ever on every connection; nothing waits there, so nothing needs it. */
+function stopIdleTimers(): void {
+  const { prototype } = RequestQueue
+  const schedule = prototype.scheduleCheckPendingRequests
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueuePrototype) {
+    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this)
+  }
+}
+stopIdleTimers()
+
+/** A broker's connections, not yet open. Time limits are the caller's: kafkajs's own stop with the connection. */
+export function createLink(options: LinkOptions): BrokerLink {
+  const { connectionTimeoutMs: connectionTimeout, log, ...rest } = options
+  const logger = createLogger({
+    logCreator: () => (entry: { namespace: string; log: { message: string } }) =>
+      log.trace({ namespace: entry.namespace, message: entry.log.message }, 'kafkajs'),
+  })
+  const shared = { ...rest, connectionTimeout, requestTimeout: 2 ** 31 - 1, enforceRequestTimeout: false, logger }
+  const connectionPool = new ConnectionPool({ ...shared, socketFactory: socketFactory() })
+  return new Broker({ connectionPool, logger, allowAutoTopicCreation: false, authenticationTimeout: connectionTimeout })
+}
+
+/** The call in the best version both sides know, its answer not yet judged: errors in it are the caller's to read. */
+export function exchangeOf(link: BrokerLink, api: ApiName, args: object): Exchange {
+  const { request, response } = link.lookupRequest(apiKeys[api], requests[api])(args)
+  return { request, response: { decode: (raw) => response.decode(raw), parse: async (decoded) => decoded } }
+}
+
+/** For requests that this transport encodes itself. */
+export function encoded(buffer: Buffer): unknown {
+  return new Encoder(buffer.length).writeBuffer(buffer)
+}
+
+/** Kafka's own name of an error code. */
+export function errorName(code: number): string {
+  return errorCodes.find((known) => known.code === code)?.type ?? `ERROR_${code}`
+}

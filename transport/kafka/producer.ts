@@ -1,0 +1,200 @@
+import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
+import { retryForever, sleep } from '../../runtime/retry.ts'
+import type { Started } from '../../runtime/shutdown.ts'
+import type { OutRecord, Producer, RejectReason, SendResult } from '../transport.ts'
+import { errorName } from './kafkajs.ts'
+import type { KafkaParts } from './kafka-transport.ts'
+import { Metadata } from './metadata.ts'
+import { Outage } from './outage.ts'
+import { PartitionQueue, type ProducerIdentity, SendCall } from './partition-queue.ts'
+import { partitionOf } from './partitioner.ts'
+import type { PlainRecord } from './record-batch.ts'
+import { Sender } from './sender.ts'
+import { createMissing } from './topics.ts'
+
+const maxRecords = 500
+const backoff = { baseMs: 200, maxMs: 10_000 }
+/** A topic that the cluster does not know for so long, and that may not be created, is unknown for good. */
+const unknownForMs = 3000
+const metadataMaxAgeMs = 300_000
+const drainMs = 5000
+/** Brokers measure what is compressed; readers must hold what is not. */
+const maxRecordBytes = 16 * 2 ** 20
+
+/** Sends in batches a partition, in order, until durable. */
+export function startProducer(parts: KafkaParts): Started<Producer & { isConnected(): boolean }> {
+  const producer = new KafkaProducer(parts)
+  return { value: producer, stop: () => producer.stop() }
+}
+
+class KafkaProducer implements Producer {
+  readonly #parts: KafkaParts
+  readonly #client
+  readonly #metadata
+  readonly #outage
+  readonly #sender
+  readonly #queues = new Map<string, PartitionQueue[]>()
+  readonly #stopping = new AbortController()
+  readonly #calls = new Set<SendCall>()
+  #identity: Promise<ProducerIdentity | undefined> | undefined
+  #turn: Promise<void> = Promise.resolve()
+  #stopped: Promise<void> | undefined
+
+  constructor(parts: KafkaParts) {
+    this.#parts = parts
+    this.#client = parts.connect()
+    this.#metadata = new Metadata(this.#client)
+    this.#outage = new Outage(parts.log)
+    this.#sender = new Sender({
+      client: this.#client,
+      metadata: this.#metadata,
+      outage: this.#outage,
+      lingerMs: parts.options.linger,
+      identity: () => (this.#identity ??= this.#identify()),
+      forgetIdentity: () => (this.#identity = undefined),
+      topicMissing: (queue) => this.#topicMissing(queue),
+    })
+    this.#refresh(this.#stopping.signal).catch(() => {})
+  }
+
+  isConnected(): boolean {
+    return this.#client.isConnected() && !this.#outage.isOn
+  }
+
+  async send(records: readonly OutRecord[], signal: AbortSignal): Promise<SendResult> {
+    signal.throwIfAborted()
+    if (records.length === 0) return { rejected: [] }
+    const call = new SendCall(records.length)
+    const abort = () => call.fail(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    this.#calls.add(call)
+    // Calls take their places in the queues in the order in which they were made.
+    this.#turn = this.#turn.then(() => this.#enqueue(records, call, signal)).catch((cause: unknown) => call.fail(cause))
+    try {
+      return await call.result.promise
+    } finally {
+      signal.removeEventListener('abort', abort)
+      this.#calls.delete(call)
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#drain()
+    return this.#stopped
+  }
+
+  async #drain(): Promise<void> {
+    const limit = AbortSignal.timeout(drainMs)
+    while (this.#calls.size > 0 && !limit.aborted) await sleep(20)
+    this.#stopping.abort(new UnavailableError('kafka', new Error('the producer is closed')))
+    this.#sender.close()
+    this.#client.close()
+    for (const call of this.#calls) if (!call.isOver) call.fail(this.#stopping.signal.reason)
+  }
+
+  async #enqueue(records: readonly OutRecord[], call: SendCall, signal: AbortSignal): Promise<void> {
+    if (call.isOver) return
+    const either = AbortSignal.any([signal, this.#stopping.signal])
+    const names = new Set(records.map(({ topic }) => this.#parts.options.topics[topic]))
+    const refusals = new Map<string, readonly [RejectReason, string]>()
+    for (const name of names) {
+      if (this.#queues.has(name) && Date.now() - this.#metadata.refreshedAtMs < metadataMaxAgeMs) continue
+      const refusal = await this.#open(name, either)
+      if (refusal) refusals.set(name, refusal)
+    }
+    for (const [index, record] of records.entries()) {
+      const name = this.#parts.options.topics[record.topic]
+      const queues = this.#queues.get(name)
+      const refusal = refusals.get(name)
+      if (refusal || !queues) call.reject(index, refusal?.[0] ?? 'unknown-topic', refusal?.[1] ?? name)
+      else if (record.value.length > maxRecordBytes)
+        call.reject(index, 'too-large', `${record.value.length} bytes; no record may have more than ${maxRecordBytes}`)
+      else {
+        const plain = plainRecord(record)
+        const queue = queues[partitionOf(plain.key, queues.length)]
+        queue?.add(plain, call, index)
+      }
+    }
+    for (const name of names)
+      for (const queue of this.#queues.get(name) ?? []) if (!queue.isEmpty) this.#sender.touch(queue)
+  }
+
+  /** Makes the topic's queues; answers with the reason where there is no such topic to send to. */
+  async #open(name: string, signal: AbortSignal): Promise<readonly [RejectReason, string] | undefined> {
+    const { createTopics } = this.#parts.options
+    const deps = { client: this.#client, metadata: this.#metadata, createTopics, log: this.#parts.log }
+    const sinceMs = Date.now()
+    for (;;) {
+      try {
+        await this.#retry(() => createMissing(deps, [name]), signal)
+      } catch (cause) {
+        if (cause instanceof RejectedError) return ['unknown-topic', cause.message]
+        throw cause
+      }
+      const view = this.#metadata.topic(name)
+      if (view && view.error === undefined && view.leaders.length > 0) {
+        this.#grow(name, view.leaders.length)
+        return undefined
+      }
+      const error = view?.error ?? 'UNKNOWN_TOPIC_OR_PARTITION'
+      if (error === 'TOPIC_AUTHORIZATION_FAILED') return ['not-authorized', `${name}: ${error}`]
+      const isHopeless = createTopics === false && Date.now() - sinceMs >= unknownForMs
+      if (error === 'INVALID_TOPIC_EXCEPTION' || isHopeless) return ['unknown-topic', `${name}: ${error}`]
+      await sleep(250, signal)
+    }
+  }
+
+  /** Partitions are only ever added; keys then move, as with every Kafka client. */
+  #grow(name: string, count: number): void {
+    const { compression, maxBatchBytes: maxBytes } = this.#parts.options
+    const known = this.#queues.get(name) ?? []
+    const limits = { maxRecords, maxBytes, compression }
+    const added = Array.from({ length: Math.max(0, count - known.length) }, (_, index) => known.length + index)
+    this.#queues.set(name, [...known, ...added.map((partition) => new PartitionQueue(name, partition, limits))])
+  }
+
+  async #topicMissing(queue: PartitionQueue): Promise<void> {
+    const refusal = await this.#open(queue.topic, this.#stopping.signal)
+    if (refusal) queue.rejectAll(...refusal)
+  }
+
+  async #identify(): Promise<ProducerIdentity | undefined> {
+    const args = { transactionalId: null, transactionTimeout: 0 }
+    try {
+      const answer = await this.#client.ask<{ errorCode: number; producerId: string; producerEpoch: number }>(
+        undefined,
+        'InitProducerId',
+        args,
+      )
+      if (answer.errorCode === 0) return { id: BigInt(answer.producerId), epoch: answer.producerEpoch }
+      const error = errorName(answer.errorCode)
+      if (!error.endsWith('AUTHORIZATION_FAILED')) throw new UnavailableError('kafka', new Error(error))
+      this.#parts.log.warn({ error }, 'kafka does not let us send idempotently: a retry may double a record')
+      return undefined
+    } catch (cause) {
+      this.#identity = undefined
+      throw cause
+    }
+  }
+
+  #refresh(signal: AbortSignal): Promise<void> {
+    return this.#retry(() => this.#metadata.refresh(), signal)
+  }
+
+  #retry<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return retryForever(work, backoff, signal, {
+      onFailure: (cause) => this.#outage.failed(cause),
+      onRecovered: () => this.#outage.worked(),
+      isFatal: (cause) => cause instanceof RejectedError,
+    })
+  }
+}
+
+function plainRecord({ key, value, headers, timestampMs }: OutRecord): PlainRecord {
+  return {
+    key: Buffer.from(key),
+    value,
+    headers: Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const),
+    timestampMs: Math.trunc(timestampMs),
+  }
+}

@@ -1,0 +1,164 @@
+import { crc32c } from '@node-rs/crc32'
+import { type Compression, compress, compressions, decompress } from './codecs.ts'
+import { readVarint, varintBytes, writeVarint } from './varint.ts'
+
+/**
+ * Kafka's record batch, version 2, big endian:
+ * i64 base offset, i32 length, i32 leader epoch, i8 magic, u32 CRC-32C of all that follows, i16 attributes,
+ * i32 last offset delta, i64 base time, i64 greatest time, i64 producer id, i16 producer epoch, i32 base sequence,
+ * i32 count, records (compressed together).
+ */
+const headerBytes = 61
+const magic = 2
+
+export interface PlainRecord {
+  readonly key: Buffer
+  readonly value: Uint8Array
+  readonly headers: ReadonlyArray<readonly [name: Buffer, value: Buffer]>
+  readonly timestampMs: number
+}
+
+/** Who sends, for the broker to drop what it has already: -1 throughout where it is not asked to. */
+export interface ProducerStamp {
+  readonly id: bigint
+  readonly epoch: number
+  readonly sequence: number
+}
+
+export interface ReadRecord {
+  readonly offset: number
+  readonly timestampMs: number
+  readonly key: string
+  readonly value: Buffer
+  readonly headers: Record<string, string>
+}
+
+/** Bytes of the record in a batch, compression aside; an upper bound. */
+export function recordBytes({ key, value, headers }: PlainRecord): number {
+  let bytes = 31 + key.length + value.length
+  for (const [name, text] of headers) bytes += 10 + name.length + text.length
+  return bytes
+}
+
+/** The records as one batch. There is at least one, and their times are whole numbers. */
+export function encodeBatch(records: readonly PlainRecord[], compression: Compression, stamp: ProducerStamp): Buffer {
+  const baseMs = records[0]?.timestampMs ?? 0
+  let greatestMs = baseMs
+  let bytes = 0
+  for (const record of records) {
+    bytes += recordBytes(record)
+    greatestMs = Math.max(greatestMs, record.timestampMs)
+  }
+  const plain = Buffer.allocUnsafe(bytes)
+  let at = 0
+  for (const [index, record] of records.entries())
+    at = writeRecord(plain, at, record, index, record.timestampMs - baseMs)
+  const body = compress(compression, plain.subarray(0, at))
+  const batch = Buffer.allocUnsafe(headerBytes + body.length)
+  batch.writeBigInt64BE(0n, 0)
+  batch.writeInt32BE(batch.length - 12, 8)
+  batch.writeInt32BE(-1, 12)
+  batch.writeInt8(magic, 16)
+  batch.writeInt16BE(compressions.indexOf(compression), 21)
+  batch.writeInt32BE(records.length - 1, 23)
+  batch.writeBigInt64BE(BigInt(baseMs), 27)
+  batch.writeBigInt64BE(BigInt(greatestMs), 35)
+  batch.writeBigInt64BE(stamp.id, 43)
+  batch.writeInt16BE(stamp.epoch, 51)
+  batch.writeInt32BE(stamp.sequence, 53)
+  batch.writeInt32BE(records.length, 57)
+  body.copy(batch, headerBytes)
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
+  return batch
+}
+
+function writeRecord(buffer: Buffer, start: number, record: PlainRecord, index: number, delta: number): number {
+  const { key, value, headers } = record
+  let bytes = 1 + varintBytes(delta) + varintBytes(index) + varintBytes(key.length) + key.length
+  bytes += varintBytes(value.length) + value.length + varintBytes(headers.length)
+  for (const [name, text] of headers)
+    bytes += varintBytes(name.length) + name.length + varintBytes(text.length) + text.length
+  let at = writeVarint(buffer, start, bytes)
+  buffer[at++] = 0
+  at = writeVarint(buffer, at, delta)
+  at = writeVarint(buffer, at, index)
+  at = writeBytes(buffer, at, key)
+  at = writeBytes(buffer, at, value)
+  at = writeVarint(buffer, at, headers.length)
+  for (const [name, text] of headers) at = writeBytes(buffer, writeBytes(buffer, at, name), text)
+  return at
+}
+
+function writeBytes(buffer: Buffer, start: number, bytes: Uint8Array): number {
+  const at = writeVarint(buffer, start, bytes.length)
+  buffer.set(bytes, at)
+  return at + bytes.length
+}
+
+/** One batch of a fetched run of bytes, still compressed: the memory of what waits is what was on the wire. */
+export interface WireBatch {
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly bytes: Buffer
+}
+
+/** The whole batches in the bytes; brokers cut the last one where the size asked for ends. */
+export function splitBatches(bytes: Buffer): WireBatch[] {
+  const batches: WireBatch[] = []
+  for (let at = 0; at + headerBytes <= bytes.length; ) {
+    const end = at + 12 + bytes.readInt32BE(at + 8)
+    if (end > bytes.length) break
+    const baseOffset = Number(bytes.readBigInt64BE(at))
+    const lastOffset = baseOffset + bytes.readInt32BE(at + 23)
+    batches.push({ baseOffset, lastOffset, bytes: bytes.subarray(at, end) })
+    at = end
+  }
+  return batches
+}
+
+/** The batch's records from offset `from` on; none for a transaction's marker. Throws where the bytes are damaged. */
+export function decodeBatch({ baseOffset, bytes }: WireBatch, from: number): ReadRecord[] {
+  if (bytes.readInt8(16) !== magic) throw new Error(`a record batch has the unknown format ${bytes.readInt8(16)}`)
+  if (crc32c(bytes.subarray(21)) !== bytes.readUInt32BE(17))
+    throw new Error('a record batch does not match its checksum')
+  const attributes = bytes.readInt16BE(21)
+  if ((attributes & 0x20) !== 0) return []
+  const isAppendTime = (attributes & 0x08) !== 0
+  const baseMs = Number(bytes.readBigInt64BE(27))
+  const appendMs = Number(bytes.readBigInt64BE(35))
+  const plain = decompress(attributes & 7, bytes.subarray(headerBytes))
+  const records: ReadRecord[] = []
+  const cursor = { buffer: plain, at: 0 }
+  for (let left = bytes.readInt32BE(57); left > 0; left--) {
+    const end = readVarint(cursor) + cursor.at
+    cursor.at++
+    const timestampMs = baseMs + readVarint(cursor)
+    const offset = baseOffset + readVarint(cursor)
+    if (offset >= from) records.push(readRecord(cursor, offset, isAppendTime ? appendMs : timestampMs))
+    cursor.at = end
+  }
+  return records
+}
+
+const nothing = Buffer.alloc(0)
+
+function readRecord(cursor: { buffer: Buffer; at: number }, offset: number, timestampMs: number): ReadRecord {
+  const key = readBytes(cursor).toString('utf8')
+  const value = readBytes(cursor)
+  const headers: Record<string, string> = {}
+  for (let left = readVarint(cursor); left > 0; left--) {
+    const name = readBytes(cursor).toString('utf8')
+    headers[name] = readBytes(cursor).toString('utf8')
+  }
+  return { offset, timestampMs, key, value, headers }
+}
+
+/** An absent key or value reads as an empty one. */
+function readBytes(cursor: { buffer: Buffer; at: number }): Buffer {
+  const length = readVarint(cursor)
+  if (length <= 0) return nothing
+  const start = cursor.at
+  cursor.at += length
+  if (cursor.at > cursor.buffer.length) throw new RangeError('a record goes on beyond its batch')
+  return cursor.buffer.subarray(start, cursor.at)
+}
