@@ -114,8 +114,12 @@ export class Generation {
     if (stat.size !== this.size) this.grewAtMs = nowMs
     this.size = stat.size
     this.mtimeMs = stat.mtimeMs
-    this.saved.size = stat.size
-    this.saved.mtimeMs = stat.mtimeMs
+  }
+
+  /** What was looked at was read, and is this content: a file that was truncated must not lend it its time. */
+  confirm(): void {
+    this.saved.size = this.size
+    this.saved.mtimeMs = this.mtimeMs
   }
 }
 

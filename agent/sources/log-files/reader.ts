@@ -70,6 +70,7 @@ export class Reader {
       this.#buffer = Buffer.allocUnsafeSlow(want + tailBytes)
     const count = readFully(fd, this.#buffer, 0, tail.length + want, generation.readTo - tail.length)
     if (count < tail.length || tail.compare(this.#buffer, 0, tail.length) !== 0) return { kind: 'replaced' }
+    generation.confirm()
     generation.growHead(fd, stat.size)
     const length = count - tail.length
     generation.hasMore = length === want

@@ -68,8 +68,13 @@ export class Reconciler {
     if (!generation || generation.isOver) return false
     if (seen.has(generation)) return true
     if (!generation.isVerified && !this.#verify(found, generation)) return this.problems.has(found.path)
-    seen.add(generation)
     const { saved } = generation
+    // Truncated since it was read: its rest is looked for in a copy before anything new is made of that.
+    if (saved.unpacked === undefined && found.stat.size < generation.readTo) {
+      this.lost(generation)
+      return false
+    }
+    seen.add(generation)
     generation.isDetached = false
     delete saved.missingSinceMs
     if (saved.path !== found.path) {
@@ -216,6 +221,7 @@ export class Reconciler {
       copied.isVerified = true
       copied.isDetached = false
       copied.look(found.stat, this.#deps.now())
+      copied.confirm()
       copied.isDirty = true
       seen.add(copied)
       this.#open(copied)
@@ -272,8 +278,11 @@ export class Reconciler {
       let best: Generation | undefined
       for (const generation of family) {
         if (generation.fd !== undefined || seen.has(generation)) {
-          if (!isLive && this.#isCopy(fd, found, generation)) return 'copy'
-          continue
+          if (isLive) continue
+          if (this.#isCopy(fd, found, generation)) return 'copy'
+          // Truncated and written to again between two looks: the copy alone has what was there before.
+          if (!holdsContent(fd, found.stat.size, generation.saved) || !isReplaced(generation)) continue
+          this.lost(generation)
         }
         const { saved } = generation
         // Little content is little evidence: then the name must be a partner's and the time must fit as well.
@@ -378,6 +387,12 @@ export class Reconciler {
       registry.isChanged = true
     }
   }
+}
+
+/** Does its own file, at the places that were read, hold something else by now? */
+function isReplaced({ fd, saved }: Generation): boolean {
+  const holds = (own: number) => holdsContent(own, statFile(own).size, saved)
+  return fd === undefined ? !withFile(saved.path, holds) : !holds(fd)
 }
 
 /** `x.log.2.gz` → 2: of two partners written within one tick of the file system's clock the higher number is the older. */
