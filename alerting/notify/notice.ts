@@ -1,0 +1,26 @@
+import type { AlertRecord } from '../transition.ts'
+
+export const noticeKinds = ['firing', 'resolved', 'repeat', 'escalation', 'fallback', 'digest', 'test'] as const
+export type NoticeKind = (typeof noticeKinds)[number]
+
+/** How much a digest holds: `total` is exact, `shown` are in the message. */
+export interface Digest {
+  readonly total: number
+  readonly shown: number
+  /** Alerts of each rule, most first. */
+  readonly rules: ReadonlyArray<{ readonly rule: string; readonly count: number }>
+  /** Why they come together, as a sentence's end: `more than the channel takes`. */
+  readonly reason: string
+}
+
+/** One message to be told through one channel. */
+export interface Notice {
+  /** The same in every attempt: the idempotency key where a medium has one. */
+  readonly id: string
+  readonly kind: NoticeKind
+  /** At least one; of a digest those that are shown. */
+  readonly alerts: readonly [AlertRecord, ...AlertRecord[]]
+  readonly digest?: Digest
+  /** Why this one comes, where its kind does not say it: `not acknowledged for 15m`. */
+  readonly note?: string
+}

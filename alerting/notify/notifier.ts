@@ -1,0 +1,109 @@
+import type { Clock } from '../../runtime/clock.ts'
+import type { AlertingConfig } from '../../runtime/config/schema-alerting.ts'
+import type { Health } from '../../runtime/health.ts'
+import type { Logger } from '../../runtime/log.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import type { Started } from '../../runtime/shutdown.ts'
+import type { StateDatabase } from '../state/database.ts'
+import type { Wording } from './channel.ts'
+import { ChannelSet } from './channel-set.ts'
+import { createDeadChannels } from './dead-channel.ts'
+import { createDeliveries } from './deliveries.ts'
+import { createGate } from './gate.ts'
+import { createHousekeeping } from './housekeeping.ts'
+import { createInhibition } from './inhibition.ts'
+import { createLanes } from './lanes.ts'
+import { createPlanner } from './planner.ts'
+import { notifySchema } from './schema.ts'
+import { createSettler } from './settle.ts'
+import { createSift } from './sift.ts'
+import { createSilences } from './silences.ts'
+import { createTelemetry } from './telemetry.ts'
+import { Ticker } from './ticker.ts'
+
+/** Tells people what the engine decided. */
+export interface Notifier {
+  /** There is something new in the outbox, or a silence or an ack has changed. Cheap; call it after each commit. */
+  wake(): void
+  /** Takes new channels and routes; throws ConfigError, and the old ones stay. */
+  reconfigure(config: AlertingConfig): void
+  /** Sends one made-up alert through a channel, past every gate. */
+  test(channel: string): Promise<{ ok: boolean; detail: string }>
+}
+
+export interface NotifierDeps {
+  readonly db: StateDatabase
+  readonly config: AlertingConfig
+  readonly timezone: string
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly health: Health
+  readonly now: Clock
+  /** Rules that another rule inhibits: their alerts wait a moment for it. */
+  readonly inhibitTargets?: () => Iterable<string>
+}
+
+/** How long a stop waits for what is being sent. */
+const drainMs = 5000
+const stalledMs = 60_000
+
+/** Throws ConfigError where a channel cannot work as configured; nothing is started then. */
+export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifier>> {
+  const { db, timezone, now, metrics, health, inhibitTargets = () => [] } = deps
+  let config = deps.config
+  const wordingOf = ({ publicUrl }: AlertingConfig): Wording => ({
+    timezone,
+    ...(publicUrl !== undefined && { publicUrl }),
+  })
+  db.migrate('notify', notifySchema)
+  const telemetry = createTelemetry({ log: deps.log.child({ component: 'alerting.notify' }), metrics })
+  const deliveries = createDeliveries(db)
+  const lanes = createLanes(db, deliveries)
+  const inhibition = createInhibition(db, inhibitTargets)
+  const parts = { db, deliveries, lanes, telemetry, config: () => config }
+  const gate = createGate({ ...parts, silences: createSilences(db, now), inhibition, timezone })
+  const sift = createSift({ ...parts, gate })
+  const settler = createSettler(parts)
+  const planner = createPlanner(parts)
+  const housekeeping = createHousekeeping(db, planner)
+  const channels = new ChannelSet({ ...parts, gate, sift, settler, deadChannels: createDeadChannels(db), now })
+  channels.configure(config, wordingOf(config), timezone)
+  const ticker = new Ticker({
+    now,
+    telemetry,
+    tick: (nowMs) => {
+      const hasMore = planner.planBatch(nowMs)
+      db.transaction(() => {
+        deliveries.wakeHeld(nowMs)
+        lanes.flushDue(nowMs)
+        settler.handOn(nowMs)
+        settler.repeat(nowMs)
+      })
+      channels.wake()
+      housekeeping.tick(nowMs)
+      if (hasMore) return nowMs
+      return Math.min(deliveries.nextDueMs() ?? Number.POSITIVE_INFINITY, lanes.nextDueMs() ?? Number.POSITIVE_INFINITY)
+    },
+  })
+  channels.onSettled = () => ticker.wake()
+  health.add({
+    name: 'notifier',
+    kind: 'live',
+    ask: () => ({ ok: now() - ticker.lastTickMs < stalledMs }),
+  })
+  return {
+    value: {
+      wake: () => ticker.wake(),
+      reconfigure(next) {
+        channels.configure(next, wordingOf(next), timezone)
+        config = next
+        ticker.wake()
+      },
+      test: (channel) => channels.test(channel),
+    },
+    stop: async () => {
+      await ticker.stop()
+      await channels.stop(AbortSignal.timeout(drainMs))
+    },
+  }
+}

@@ -1,0 +1,141 @@
+import type { AlertingConfig } from '../../runtime/config/schema-alerting.ts'
+import type { StateDatabase } from '../state/database.ts'
+import type { Deliveries, Delivery } from './deliveries.ts'
+import type { Notice } from './notice.ts'
+import { afterTelling, readThrottle, writeThrottle } from './throttle.ts'
+import { spanOf } from './times.ts'
+
+export interface SettlerDeps {
+  readonly db: StateDatabase
+  readonly deliveries: Deliveries
+  readonly config: () => AlertingConfig
+}
+
+/** What follows from an answer: each is one transaction, so that a crash leaves either all of it or none. */
+export function createSettler({ db, deliveries, config }: SettlerDeps) {
+  /** Repeats count from here: the confirmed delivery. */
+  function told(
+    { channel }: Delivery,
+    members: string,
+    value: number,
+    ref: string | undefined,
+    resendMs: number | null,
+    nowMs: number,
+  ): void {
+    db.prepare(
+      `INSERT INTO notify_told (alert_id, channel, last_ms, repeat_at, ref)
+         SELECT d.alert_id, ?, ?, CASE WHEN MAX(a.state) = 'firing' AND MAX(a.acked_ms) IS NULL
+           THEN ? + COALESCE(?, MAX(d.repeat_ms)) END, ?
+         FROM notify_deliveries d JOIN notify_alerts a ON a.id = d.alert_id
+         WHERE d.${members} = ? AND d.kind != 'resolved' AND d.kind != 'digest' GROUP BY d.alert_id
+       ON CONFLICT DO UPDATE SET last_ms = excluded.last_ms, repeat_at = excluded.repeat_at,
+         ref = COALESCE(notify_told.ref, excluded.ref)`,
+    ).run(channel, nowMs, nowMs, resendMs, ref ?? null, value)
+  }
+
+  function throttle({ channel, thread, kind }: Delivery, notice: Notice, nowMs: number): void {
+    const limits = notice.alerts[0].throttle
+    if (kind !== 'firing' || !limits) return
+    writeThrottle(db, channel, thread, afterTelling(limits, readThrottle(db, channel, thread), nowMs))
+  }
+
+  function fallback(delivery: Delivery, note: string, nowMs: number): void {
+    const route = delivery.route === null ? undefined : config().routes[delivery.route]
+    for (const channel of route?.fallback?.to ?? []) {
+      if (channel === delivery.channel) continue
+      const { alert_id, rule, thread, seq, rank } = delivery
+      deliveries.add(
+        { channel, alert_id, rule, thread, seq, rank, kind: 'fallback', route: delivery.route, note },
+        nowMs,
+      )
+    }
+  }
+
+  const settleBatch = (id: number, state: 'done' | 'rejected', nowMs: number) =>
+    db
+      .prepare(
+        "UPDATE notify_deliveries SET state = ?, outcome = 'digest', settled_ms = ?, fallback_at = NULL WHERE batch = ?",
+      )
+      .run(state, nowMs, id)
+
+  return {
+    delivered(
+      delivery: Delivery,
+      notice: Notice,
+      answer: { ref?: string; detail?: string },
+      resendMs: number | null,
+      nowMs: number,
+    ): void {
+      db.transaction(() => {
+        deliveries.settle(delivery.id, 'done', 'delivered', nowMs, answer.detail)
+        if (delivery.kind === 'digest') {
+          told(delivery, 'batch', delivery.id, undefined, resendMs, nowMs)
+          settleBatch(delivery.id, 'done', nowMs)
+          return
+        }
+        if (delivery.kind !== 'resolved') told(delivery, 'id', delivery.id, answer.ref, resendMs, nowMs)
+        throttle(delivery, notice, nowMs)
+      })
+    },
+    rejected(delivery: Delivery, detail: string, nowMs: number): void {
+      db.transaction(() => {
+        deliveries.settle(delivery.id, 'rejected', 'rejected', nowMs, detail)
+        const note = `channel ${delivery.channel} has refused it: ${detail}`
+        if (delivery.kind === 'digest') {
+          const members = db.prepare('SELECT * FROM notify_deliveries WHERE batch = ? AND fallback_at IS NOT NULL')
+          for (const member of members.all(delivery.id) as unknown as Delivery[]) fallback(member, note, nowMs)
+          settleBatch(delivery.id, 'rejected', nowMs)
+          return
+        }
+        if (delivery.kind === 'firing') fallback(delivery, note, nowMs)
+        // Nobody was told by this channel that it fires: its end would be a riddle.
+        for (const next of deliveries.openOf(delivery.alert_id)) {
+          if (next.channel === delivery.channel && next.kind === 'resolved') {
+            deliveries.settle(next.id, 'dropped', 'firing-never-told', nowMs)
+          }
+        }
+      })
+    },
+    /** Hands on what has waited too long in a channel that fails. */
+    handOn(nowMs: number): void {
+      db.transaction(() => {
+        const late = db
+          .prepare('SELECT * FROM notify_deliveries WHERE fallback_at <= ?')
+          .all(nowMs) as unknown as Delivery[]
+        for (const delivery of late) {
+          const route = delivery.route === null ? undefined : config().routes[delivery.route]
+          const afterMs = route?.fallback?.after ?? 300_000
+          // Held back or gathering is not failing.
+          const isFailing = delivery.state === 'pending' || delivery.state === 'batched'
+          if (isFailing)
+            fallback(delivery, `channel ${delivery.channel} has not taken it for ${spanOf(afterMs)}`, nowMs)
+          db.prepare('UPDATE notify_deliveries SET fallback_at = ? WHERE id = ?').run(
+            isFailing ? null : nowMs + afterMs,
+            delivery.id,
+          )
+        }
+      })
+    },
+    /** Reminders that are due; the next one counts from this one's confirmed delivery. */
+    repeat(nowMs: number): void {
+      db.transaction(() => {
+        const due = db
+          .prepare(
+            `SELECT t.channel, d.* FROM notify_told t JOIN notify_deliveries d ON d.id =
+               (SELECT MAX(id) FROM notify_deliveries WHERE alert_id = t.alert_id AND channel = t.channel AND state = 'done')
+             WHERE t.repeat_at <= ?`,
+          )
+          .all(nowMs) as unknown as Delivery[]
+        for (const { channel, alert_id, rule, thread, seq, rank, route, repeat_ms, is_plain } of due) {
+          deliveries.add(
+            { channel, alert_id, rule, thread, seq, rank, route, repeat_ms, is_plain, kind: 'repeat' },
+            nowMs,
+          )
+        }
+        db.prepare('UPDATE notify_told SET repeat_at = NULL WHERE repeat_at <= ?').run(nowMs)
+      })
+    },
+  }
+}
+
+export type Settler = ReturnType<typeof createSettler>

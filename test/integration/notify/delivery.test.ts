@@ -1,0 +1,201 @@
+import { createHmac } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../../servers/eventually.ts'
+import {
+  alertOf,
+  bodyOf,
+  countOf,
+  firing,
+  httpReceiver,
+  resolved,
+  smtpReceiver,
+  startAlerter,
+  storyOf,
+} from './harness.ts'
+
+const hook = (url: string, more: object = {}) => ({ type: 'webhook', url, ...more })
+
+describe('telling by webhook', () => {
+  test('a firing and its end come in order, signed, with the documented body', async () => {
+    const receiver = await httpReceiver()
+    const { decide, metrics } = await startAlerter({ channels: { hook: hook(receiver.url, { secret: 'hunter2' }) } })
+    const alert = alertOf()
+    decide(firing(alert), resolved(alert))
+    const [first, second] = await receiver.received(2)
+    expect(bodyOf(first!)).toMatchObject({
+      version: 1,
+      alert: {
+        id: alert.id,
+        rule: 'queue-deleted',
+        state: 'firing',
+        key: alert.key,
+        severity: 'warning',
+        count: 1,
+        firstSeen: '2026-11-24T06:04:05.000Z',
+      },
+    })
+    expect(bodyOf(second!)).toMatchObject({ reason: 'resolved', alert: { id: alert.id, state: 'resolved' } })
+    const { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature } = first!.headers
+    const wanted = createHmac('sha256', 'hunter2')
+      .update(`${String(id)}.${String(at)}.${first!.body}`)
+      .digest('base64')
+    expect(signature).toBe(`v1,${wanted}`)
+    await eventually(async () => (await countOf(metrics, 'hook', 'delivered')) === 2)
+  })
+
+  test('what is set, cleared and set again stays three messages in order', async () => {
+    const receiver = await httpReceiver()
+    const { decide } = await startAlerter({ channels: { hook: hook(receiver.url) } })
+    const [one, two] = [alertOf(), alertOf()]
+    decide(firing(one), resolved(one), firing(two))
+    await receiver.received(3)
+    expect(receiver.requests.map((request) => [bodyOf(request).alert.id, bodyOf(request).reason])).toEqual([
+      [one.id, 'firing'],
+      [one.id, 'resolved'],
+      [two.id, 'firing'],
+    ])
+  })
+
+  test('a refusal that passes is tried again with the same id until it is accepted', async () => {
+    const receiver = await httpReceiver()
+    receiver.script({ status: 500 }, { reset: true }, { status: 429, headers: { 'retry-after': '1' } })
+    const { decide } = await startAlerter({ channels: { hook: hook(receiver.url) } })
+    decide(firing(alertOf()))
+    const requests = await receiver.received(4)
+    expect(new Set(requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+    expect(requests[3]!.atMs - requests[2]!.atMs).toBeGreaterThanOrEqual(995)
+  })
+
+  test('a refusal for good is not hammered, and its end is not told', async () => {
+    const receiver = await httpReceiver()
+    receiver.script({ status: 400 })
+    const { decide, metrics } = await startAlerter({ channels: { hook: hook(receiver.url) } })
+    const [refused, next] = [alertOf(), alertOf({ key: { 'rabbitmq.queue': 'other' } })]
+    decide(firing(refused), resolved(refused), firing(next))
+    await receiver.received(2)
+    expect(storyOf(receiver)).toEqual(['firing orders', 'firing other'])
+    expect(await countOf(metrics, 'hook', 'rejected')).toBe(1)
+  })
+
+  test('an alert that ends before its channel took it is told once, with both times', async () => {
+    const receiver = await httpReceiver()
+    receiver.script({ status: 503 })
+    const { decide } = await startAlerter({ channels: { hook: hook(receiver.url) } })
+    const alert = alertOf()
+    decide(firing(alert))
+    await receiver.received(1)
+    decide(resolved(alert))
+    const requests = await receiver.received(2)
+    expect(bodyOf(requests[1]!)).toMatchObject({
+      alert: { state: 'resolved', firstSeen: '2026-11-24T06:04:05.000Z', resolvedAt: '2026-11-24T06:07:05.000Z' },
+    })
+    await expect(receiver.received(3, 1500)).rejects.toThrow('3 requests')
+  })
+
+  test('a channel that hangs delays no other', async () => {
+    const [hanging, healthy] = [await httpReceiver(), await httpReceiver()]
+    hanging.answer({ hang: true })
+    const channels = { a: hook(hanging.url), b: hook(healthy.url) }
+    const { decide } = await startAlerter({ channels })
+    const started = performance.now()
+    decide(...Array.from({ length: 5 }, (_, index) => firing(alertOf({ key: { 'rabbitmq.queue': `q${index}` } }))))
+    await healthy.received(5)
+    expect(performance.now() - started).toBeLessThan(2000)
+    expect(hanging.requests.length).toBe(1)
+  })
+
+  test('shadow and silent transitions are told to nobody', async () => {
+    const receiver = await httpReceiver()
+    const { decide } = await startAlerter({ channels: { hook: hook(receiver.url) } })
+    const shadow = alertOf({ stage: 'shadow' })
+    const quiet = alertOf({ key: { 'rabbitmq.queue': 'quiet' } })
+    decide(firing(shadow), resolved(shadow), firing(quiet), resolved(quiet, { isSilent: true }))
+    decide(firing(alertOf({ key: { 'rabbitmq.queue': 'last' } })))
+    await receiver.received(2)
+    expect(storyOf(receiver)).toEqual(['firing quiet', 'firing last'])
+  })
+
+  test('events that were old on arrival come in one digest with an exact total', async () => {
+    const receiver = await httpReceiver()
+    const clock = { offsetMs: 0 }
+    const { decide } = await startAlerter({ channels: { hook: hook(receiver.url) } }, { clock })
+    const alerts = Array.from({ length: 25 }, (_, index) => alertOf({ key: { 'rabbitmq.queue': `q${index}` } }))
+    decide(...alerts.flatMap((alert) => [firing(alert, { isCatchUp: true }), resolved(alert, { isCatchUp: true })]))
+    await receiver.received(1)
+    expect(bodyOf(receiver.requests[0]!).digest).toMatchObject({ total: 25, shown: 10 })
+    expect(bodyOf(receiver.requests[0]!).alerts).toHaveLength(10)
+  })
+})
+
+describe('a restart', () => {
+  test('forgets nothing that was not delivered and repeats nothing that was', async () => {
+    const receiver = await httpReceiver()
+    const dir = mkdtempSync(join(tmpdir(), 'thump-notify-'))
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const path = join(dir, 'alerting.db')
+    const first = await startAlerter({ channels: { hook: hook(receiver.url) } }, { path })
+    const [told, waiting] = [alertOf(), alertOf({ key: { 'rabbitmq.queue': 'waiting' } })]
+    first.decide(firing(told))
+    await receiver.received(1)
+    receiver.answer({ status: 503 })
+    first.decide(firing(waiting))
+    await receiver.received(2)
+    const second = await first.restart()
+    receiver.answer({})
+    second.decide(resolved(told))
+    await receiver.received(4, 15_000)
+    const accepted = storyOf(receiver).slice(2)
+    expect(accepted.toSorted()).toEqual(['firing waiting', 'resolved orders'].toSorted())
+  })
+})
+
+describe('telling by Slack and mail', () => {
+  test('both get what happened; hostile text stays text', async () => {
+    const slack = await httpReceiver()
+    const smtp = await smtpReceiver()
+    const { decide } = await startAlerter({
+      channels: {
+        chat: { type: 'slack', webhookUrl: slack.url },
+        mail: {
+          type: 'email',
+          smtp: { host: '127.0.0.1', port: smtp.port, tls: 'none' },
+          from: 'Thump <thump@example.com>',
+          to: ['ops@example.com', '관리자@example.com'],
+        },
+      },
+    })
+    const summary = 'queue <!channel> "a\r\nBcc: evil@example.com" & \u001b[31mred <b>bold</b> 주문'
+    decide(firing(alertOf({ summary, severity: 'critical' })))
+    const [posted] = await slack.received(1)
+    const message = JSON.parse(posted!.body) as { text: string; blocks: unknown[] }
+    expect(message.text).toContain('queue &lt;!channel&gt; "a Bcc: evil@example.com" &amp; red')
+    expect(JSON.stringify(message.blocks)).not.toContain('<!channel>')
+    const [mail] = await smtp.received(1)
+    expect(mail!.to).toHaveLength(2)
+    expect(mail!.raw).not.toMatch(/^Bcc:/mu)
+    expect(mail!.raw).toMatch(/^Message-ID:\s+<thump_.*@example\.com>/mu)
+    expect(mail!.raw).toMatch(/^References:\s+<thump-/mu)
+    expect(mail!.raw).toMatch(/^Content-Type: multipart\/alternative/mu)
+  })
+
+  test('a mail refused for now comes later; recipients that have it do not get it twice', async () => {
+    const smtp = await smtpReceiver()
+    smtp.refuseRecipient('later@example.com', 451)
+    const { decide } = await startAlerter({
+      channels: {
+        mail: {
+          type: 'email',
+          smtp: { host: '127.0.0.1', port: smtp.port, tls: 'none' },
+          from: 'thump@example.com',
+          to: ['now@example.com', 'later@example.com'],
+        },
+      },
+    })
+    decide(firing(alertOf()))
+    await smtp.received(1)
+    expect(smtp.mails[0]!.to).toEqual(['now@example.com'])
+  })
+})
