@@ -8,8 +8,8 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   describe: 'Check the configuration and its rule files: every problem with file:line:column; exits 78 if any',
   handler: async (argv) => {
     const context = loadContext(argv)
-    const { checkRuleFiles } = await import('../alerting/rules/check-files.ts')
-    const problems = checkRuleFiles(context.config.alerting)
+    const { checkRuleFiles } = await import('../alerting/check-files.ts')
+    const problems = checkRuleFiles(context.config.alerting, context.config.timezone)
     for (const problem of problems) context.err.write(`${formatProblem(problem)}\n`)
     if (problems.some(({ severity }) => severity === 'error')) process.exitCode = 78
     else context.out.write(`${configFile(argv) ?? 'built-in defaults'}: ok\n`)
