@@ -29,6 +29,7 @@ export class Metadata {
   readonly #wanted = new Set<string>()
   #topics = new Map<string, TopicView>()
   #refreshing: Promise<void> | undefined
+  #askedFor = 0
   controllerId: number | undefined
   refreshedAtMs = 0
 
@@ -48,8 +49,11 @@ export class Metadata {
     return this.#topics.get(topic)?.leaders[partition]
   }
 
-  /** Asks anew; callers at the same time share one question. Rejects when no broker answers. */
+  /** Asks anew; callers at the same time share one question where it is about all they want. Rejects when no broker answers. */
   refresh(): Promise<void> {
+    const current = this.#refreshing
+    if (current && this.#askedFor < this.#wanted.size) return current.catch(() => {}).then(() => this.refresh())
+    this.#askedFor = this.#wanted.size
     this.#refreshing ??= this.#ask().finally(() => (this.#refreshing = undefined))
     return this.#refreshing
   }

@@ -145,12 +145,10 @@ const nothing = Buffer.alloc(0)
 function readRecord(cursor: { buffer: Buffer; at: number }, offset: number, timestampMs: number): ReadRecord {
   const key = readBytes(cursor).toString('utf8')
   const value = readBytes(cursor)
-  const headers: Record<string, string> = {}
-  for (let left = readVarint(cursor); left > 0; left--) {
-    const name = readBytes(cursor).toString('utf8')
-    headers[name] = readBytes(cursor).toString('utf8')
-  }
-  return { offset, timestampMs, key, value, headers }
+  const headers: Array<[string, string]> = []
+  for (let left = readVarint(cursor); left > 0; left--)
+    headers.push([readBytes(cursor).toString('utf8'), readBytes(cursor).toString('utf8')])
+  return { offset, timestampMs, key, value, headers: Object.fromEntries(headers) }
 }
 
 /** An absent key or value reads as an empty one. */
