@@ -10,6 +10,10 @@ export interface Hit {
   readonly topic: TopicName
   /** It satisfied `resolveWhen`. */
   readonly isResolving: boolean
+  /** The steps of a sequence that it satisfies, as bits. */
+  readonly steps?: number
+  /** For a composite: the alert of a member that opened or closed. */
+  readonly member?: { readonly ruleId: string; readonly alertId: string; readonly kind: 'firing' | 'resolved' }
 }
 
 export interface OpenAlert {
@@ -28,7 +32,7 @@ export interface KeyState {
   readonly id: string
   readonly key: readonly KeyValue[]
   touchedMs: number
-  /** When time alone may decide something; Infinity: never. */
+  /** When its turn comes next without an event; Infinity: never. Not stored. */
   dueMs: number
   /** The evaluator's own data. */
   window: unknown
@@ -45,6 +49,8 @@ export interface Turn {
   /** Another event of the open alert. */
   join(hit: Hit): void
   resolve(atMs: number, isSilent: boolean): void
+  /** The rule's first event ever; the hit in hand where it is that one. */
+  readonly firstEventMs: number
 }
 
 export interface FireFacts {
@@ -61,6 +67,8 @@ export interface Evaluator {
   fresh(atMs: number): unknown
   /** Answers why a hit changed nothing, else undefined. */
   take(turn: Turn, hit: Hit): SkipReason | undefined
+  /** The steps of a sequence an event satisfies, as bits; 0 = it concerns the rule not at all. */
+  stepsOf?(event: ThumpEvent, topic: TopicName): number
   /** Decides what the passing of time settles, up to and including the watermark. */
   advance(turn: Turn, watermarkMs: number): void
   dueMs(state: KeyState): number

@@ -5,9 +5,9 @@ import { emptySamples, insertSample, maxSamples, pruneSamples, type Samples, upT
 export interface Level {
   /** What a sample keeps; undefined: the event lacks the field. */
   valueOf(hit: Hit): unknown
-  holds(window: LevelWindow, atMs: number): boolean
+  readonly holds: (window: LevelWindow, atMs: number) => boolean
   /** The part of `holds` that an arrival may settle. */
-  holdsOnArrival?(window: LevelWindow, atMs: number): boolean
+  readonly holdsOnArrival?: (window: LevelWindow, atMs: number) => boolean
   /** Offsets after a sample at which the answer may change: 0, and when it leaves a window. */
   readonly offsets: readonly number[]
   /** An offset after the key's first event at which it begins to be judged. */
@@ -48,7 +48,8 @@ function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipRe
   if (value === undefined) return 'no-field'
   const newestBefore = window.times.at(-1)
   insertSample(window, hit.atMs, hit.id, value)
-  if (window.times.length > maxSamples) pruneSamples(window, window.times[window.times.length - maxSamples - 1] as number)
+  if (window.times.length > maxSamples)
+    pruneSamples(window, window.times[window.times.length - maxSamples - 1] as number)
   window.firstMs = Math.min(window.firstMs, hit.atMs)
   if (turn.state.alert) {
     turn.join(hit)
@@ -60,7 +61,8 @@ function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipRe
     return undefined
   }
   const newest = window.times.at(-1) as number
-  const from = level.settlesBetween && newestBefore !== undefined && newestBefore < hit.atMs ? newestBefore : hit.atMs - 0.5
+  const from =
+    level.settlesBetween && newestBefore !== undefined && newestBefore < hit.atMs ? newestBefore : hit.atMs - 0.5
   for (const atMs of from < hit.atMs - 1 || newest > hit.atMs ? points(level, window, from, newest) : [hit.atMs]) {
     if (!holds(window, atMs)) continue
     window.sweptMs = atMs
@@ -83,7 +85,8 @@ function points(level: Level, window: LevelWindow, fromMs: number, toMs: number)
   const found = new Set<number>()
   for (const offset of level.offsets) {
     const end = upTo(window.times, toMs - offset)
-    for (let index = upTo(window.times, fromMs - offset); index < end; index++) found.add((window.times[index] as number) + offset)
+    for (let index = upTo(window.times, fromMs - offset); index < end; index++)
+      found.add((window.times[index] as number) + offset)
   }
   const warm = window.firstMs + level.warmUpMs
   if (level.warmUpMs > 0 && warm > fromMs && warm <= toMs) found.add(warm)

@@ -58,7 +58,7 @@ export function ratioLevel({ bound, withinMs, minTotal }: Spec & { kind: 'ratio'
   }
   return {
     valueOf: ({ event }) => (isPart(event) ? 1 : 0),
-    holds(window, atMs) {
+    holds: (window, atMs) => {
       const { part, total } = share(window, atMs)
       return isWarm(bound, window, atMs, withinMs) && total >= minTotal && meets(bound, part / total)
     },
@@ -82,7 +82,9 @@ export function spikeLevel({ direction, ratio, windowMs, minReference, minCurren
     atMs >= window.firstMs + 2 * windowMs && reference >= minReference
   const up = (window: LevelWindow, atMs: number) => {
     const { current, reference } = counts(window, atMs)
-    return direction !== 'down' && isReady(window, atMs, reference) && current >= minCurrent && current >= ratio * reference
+    return (
+      direction !== 'down' && isReady(window, atMs, reference) && current >= minCurrent && current >= ratio * reference
+    )
   }
   const down = (window: LevelWindow, atMs: number) => {
     const { current, reference } = counts(window, atMs)
@@ -123,7 +125,11 @@ export function metricLevel(spec: Spec & { kind: 'metric' }): Level {
 }
 
 /** The start of the run of samples beyond the bound that reaches to `atMs` and is at least `for` long. */
-function heldSince(window: LevelWindow, atMs: number, { bound, withinMs, forMs, op }: Spec & { kind: 'metric' }): number | undefined {
+function heldSince(
+  window: LevelWindow,
+  atMs: number,
+  { bound, withinMs, forMs, op }: Spec & { kind: 'metric' },
+): number | undefined {
   const { to } = windowOf(window.times, atMs, 0)
   let since: number | undefined
   for (let index = to - 1; index >= 0; index--) {
@@ -147,7 +153,12 @@ function upToSame(times: readonly number[], index: number): number {
   return end
 }
 
-function aggregate(op: (Spec & { kind: 'metric' })['op'], window: LevelWindow, from: number, to: number): number | undefined {
+function aggregate(
+  op: (Spec & { kind: 'metric' })['op'],
+  window: LevelWindow,
+  from: number,
+  to: number,
+): number | undefined {
   const values = window.values.slice(from, to) as number[]
   if (values.length === 0) return undefined
   switch (op) {

@@ -31,12 +31,14 @@ export function createMatch(spec: Spec & { kind: 'match' }): Evaluator {
     },
     advance(turn, watermarkMs) {
       const { alert } = turn.state
-      if (alert && quietMs !== undefined && alert.lastSeenMs + quietMs <= watermarkMs) turn.resolve(alert.lastSeenMs + quietMs, true)
+      if (alert && quietMs !== undefined && alert.lastSeenMs + quietMs <= watermarkMs)
+        turn.resolve(alert.lastSeenMs + quietMs, true)
     },
     dueMs(state) {
       if (state.alert) return quietMs === undefined ? Number.POSITIVE_INFINITY : state.alert.lastSeenMs + quietMs
       return (windowOf(state).clearedMs ?? state.touchedMs) + rememberClearedMs
     },
-    isSpent: (state, watermarkMs) => !state.alert && (windowOf(state).clearedMs ?? Number.NEGATIVE_INFINITY) + rememberClearedMs <= watermarkMs,
+    isSpent: (state, watermarkMs) =>
+      !state.alert && (windowOf(state).clearedMs ?? Number.NEGATIVE_INFINITY) + rememberClearedMs <= watermarkMs,
   }
 }

@@ -9,7 +9,11 @@ const dayMs = 86_400_000
 export function parseDays(input: string | readonly string[]): number[] | undefined {
   const days = new Set<number>()
   for (const part of [input].flat().flatMap((text) => text.split(','))) {
-    const [from, to = from] = part.trim().toLowerCase().split('-').map((name) => dayNames.indexOf(name.slice(0, 3)) + 1)
+    const [from, to = from] = part
+      .trim()
+      .toLowerCase()
+      .split('-')
+      .map((name) => dayNames.indexOf(name.slice(0, 3)) + 1)
     if (!from || !to) return undefined
     for (let day = from; ; day = (day % 7) + 1) {
       days.add(day)
@@ -34,7 +38,8 @@ export function knowsHolidays(country: string): boolean {
 
 export function isTimeZone(zone: string): boolean {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    return true
   } catch {
     return false
   }
@@ -82,7 +87,8 @@ function activeSpans(calendar: Calendar, atMs: number, count: number): Span[] {
   for (let offset = -1; offset < 367 && spans.length < count; offset++) {
     for (const span of spansOf(calendar, first.add({ days: offset }))) {
       const last = spans.at(-1)
-      if (last && span.start <= last.end) spans[spans.length - 1] = { start: last.start, end: Math.max(last.end, span.end) }
+      if (last && span.start <= last.end)
+        spans[spans.length - 1] = { start: last.start, end: Math.max(last.end, span.end) }
       else if (span.end > atMs && span.end > span.start) spans.push(span)
     }
   }
@@ -121,7 +127,12 @@ function isHoliday(country: string, day: Temporal.PlainDate): boolean {
 
 function holidaysOf(country: string, year: number): ReadonlySet<string> {
   const days = new Set<string>()
-  const found = new Holidays(country.toUpperCase()).getHolidays(year) as ReadonlyArray<{ type: string; date: string; start: Date; end: Date }>
+  const found = new Holidays(country.toUpperCase()).getHolidays(year) as ReadonlyArray<{
+    type: string
+    date: string
+    start: Date
+    end: Date
+  }>
   for (const { type, date, start, end } of found) {
     if (type !== 'public' && type !== 'bank') continue
     const from = Temporal.PlainDate.from(date.slice(0, 10))
@@ -130,4 +141,3 @@ function holidaysOf(country: string, year: number): ReadonlySet<string> {
   }
   return days
 }
-

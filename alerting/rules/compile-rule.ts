@@ -23,7 +23,10 @@ export function compileRule(input: RuleInput, context: CompileContext): Rule {
   const topics = input.topic === undefined ? everyTopic : [input.topic].flat()
   if (input.topic === undefined && input.type !== 'composite')
     complain(context, [], 'topic', 'topic is required: APP, AMQP, METRIC or THUMP, one or a list')
-  const groupBy = (input.groupBy === undefined ? [] : [input.groupBy].flat()).map((name) => ({ name, path: fieldPath(name) }))
+  const groupBy = (input.groupBy === undefined ? [] : [input.groupBy].flat()).map((name) => ({
+    name,
+    path: fieldPath(name),
+  }))
   const where = parseCondition(input.where, ['where'], context)
   const spec = compileSpec(input, topics, groupBy, context)
   const { first, doubleUntil } = input.throttle ?? {}
@@ -45,7 +48,11 @@ export function compileRule(input: RuleInput, context: CompileContext): Rule {
     ...(input.repeat !== undefined && { repeatMs: input.repeat }),
     ...(first !== undefined && { throttle: { firstMs: first, doubleUntilMs: doubleUntil ?? first } }),
     ...(input.digest && {
-      digest: { waitMs: input.digest.wait ?? 30_000, everyMs: input.digest.every ?? 300_000, maxItems: input.digest.maxItems ?? 20 },
+      digest: {
+        waitMs: input.digest.wait ?? 30_000,
+        everyMs: input.digest.every ?? 300_000,
+        maxItems: input.digest.maxItems ?? 20,
+      },
     }),
     ...(input.inhibits && { inhibits: { rules: input.inhibits.rules, equal: input.inhibits.equal } }),
     ...(input.active && { active: compileCalendar(input.active, context) }),
@@ -62,7 +69,13 @@ function fingerprinted(spec: Spec): unknown {
   return spec
 }
 
-function complain(context: ConditionContext, path: readonly PropertyKey[], code: string, message: string, severity: Complaint['severity'] = 'error'): void {
+function complain(
+  context: ConditionContext,
+  path: readonly PropertyKey[],
+  code: string,
+  message: string,
+  severity: Complaint['severity'] = 'error',
+): void {
   context.complain({ path, code, message, severity })
 }
 
@@ -77,7 +90,12 @@ function template(source: string, key: string, context: CompileContext): Templat
     for (const path of compiled.fields) {
       const [first, second, third = ''] = path
       if (first === 'amqp' && second === 'body' && third !== 'bytes' && third !== 'hmac')
-        complain(context, [key], 'body', `amqp.body.${third} may not leave by a message; amqp.body.bytes and amqp.body.hmac may`)
+        complain(
+          context,
+          [key],
+          'body',
+          `amqp.body.${third} may not leave by a message; amqp.body.bytes and amqp.body.hmac may`,
+        )
     }
     return compiled
   } catch (error) {
@@ -86,19 +104,34 @@ function template(source: string, key: string, context: CompileContext): Templat
   }
 }
 
-function compileSpec(input: RuleInput, topics: readonly TopicName[], groupBy: Rule['groupBy'], context: CompileContext): Spec {
+function compileSpec(
+  input: RuleInput,
+  topics: readonly TopicName[],
+  groupBy: Rule['groupBy'],
+  context: CompileContext,
+): Spec {
   switch (input.type) {
     case 'match': {
-      const resolveWhen = input.resolveWhen === undefined ? undefined : parseCondition(input.resolveWhen, ['resolveWhen'], context)
+      const resolveWhen =
+        input.resolveWhen === undefined ? undefined : parseCondition(input.resolveWhen, ['resolveWhen'], context)
       const quietMs = input.quiet ?? (resolveWhen ? undefined : 300_000)
       return { kind: 'match', ...(resolveWhen && { resolveWhen }), ...(quietMs !== undefined && { quietMs }) }
     }
     case 'count': {
       const bound = compileBound(input.count, ['count'], context)
-      return { kind: 'count', bound, withinMs: input.count.within, expectKeys: expected(input.count.expectKeys, ['count'], groupBy, context) }
+      return {
+        kind: 'count',
+        bound,
+        withinMs: input.count.within,
+        expectKeys: expected(input.count.expectKeys, ['count'], groupBy, context),
+      }
     }
     case 'absence':
-      return { kind: 'absence', forMs: input.absence.for, expectKeys: expected(input.absence.expectKeys, ['absence'], groupBy, context) }
+      return {
+        kind: 'absence',
+        forMs: input.absence.for,
+        expectKeys: expected(input.absence.expectKeys, ['absence'], groupBy, context),
+      }
     case 'spike': {
       const { window, ...spike } = input.spike
       return { kind: 'spike', ...spike, windowMs: window }
@@ -110,15 +143,27 @@ function compileSpec(input: RuleInput, topics: readonly TopicName[], groupBy: Ru
       return { kind: 'newValue', fields: fields.map(fieldPath), rememberMs: remember, learnMs: learn }
     }
     case 'distinct':
-      return { kind: 'distinct', field: fieldPath(input.distinct.field), bound: compileBound(input.distinct, ['distinct'], context), withinMs: input.distinct.within }
+      return {
+        kind: 'distinct',
+        field: fieldPath(input.distinct.field),
+        bound: compileBound(input.distinct, ['distinct'], context),
+        withinMs: input.distinct.within,
+      }
     case 'ratio': {
       const { of, within, minTotal } = input.ratio
-      return { kind: 'ratio', of: parseCondition(of, ['ratio', 'of'], context), bound: compileBound(input.ratio, ['ratio'], context), withinMs: within, minTotal }
+      return {
+        kind: 'ratio',
+        of: parseCondition(of, ['ratio', 'of'], context),
+        bound: compileBound(input.ratio, ['ratio'], context),
+        withinMs: within,
+        minTotal,
+      }
     }
     case 'metric': {
       const { field, op, within, for: forMs } = input.metric
       const [dividend = '', divisor, extra] = field.split(' / ').map((part) => part.trim())
-      if (extra !== undefined || dividend === '' || divisor === '') complain(context, ['metric', 'field'], 'metric', 'field is one path, or two as a / b')
+      if (extra !== undefined || dividend === '' || divisor === '')
+        complain(context, ['metric', 'field'], 'metric', 'field is one path, or two as a / b')
       return {
         kind: 'metric',
         field: fieldPath(dividend),
@@ -136,11 +181,20 @@ function compileSpec(input: RuleInput, topics: readonly TopicName[], groupBy: Ru
   }
 }
 
-function compileBound(input: { gt?: number | undefined; gte?: number | undefined; lt?: number | undefined; lte?: number | undefined }, path: readonly PropertyKey[], context: ConditionContext): Bound {
+function compileBound(
+  input: { gt?: number | undefined; gte?: number | undefined; lt?: number | undefined; lte?: number | undefined },
+  path: readonly PropertyKey[],
+  context: ConditionContext,
+): Bound {
   const given = (['gt', 'gte', 'lt', 'lte'] as const).filter((name) => input[name] !== undefined)
   const operator = given[0]
   if (given.length !== 1 || operator === undefined) {
-    complain(context, path, 'bound', given.length === 0 ? 'a bound is missing: gt, gte, lt or lte' : `one bound, not ${given.join(' and ')}`)
+    complain(
+      context,
+      path,
+      'bound',
+      given.length === 0 ? 'a bound is missing: gt, gte, lt or lte' : `one bound, not ${given.join(' and ')}`,
+    )
     return { operator: 'gte', value: Number.POSITIVE_INFINITY }
   }
   return { operator, value: input[operator] as number }
@@ -156,46 +210,78 @@ function expected(
     const at = [...path, 'expectKeys', index]
     const names = groupBy.map(({ name }) => name)
     if (typeof key !== 'object') {
-      if (names.length !== 1) complain(context, at, 'key', `with ${names.length || 'no'} groupBy fields a key is a map of ${names.join(', ') || 'nothing: add groupBy'}`)
+      if (names.length !== 1)
+        complain(
+          context,
+          at,
+          'key',
+          `with ${names.length || 'no'} groupBy fields a key is a map of ${names.join(', ') || 'nothing: add groupBy'}`,
+        )
       return [key]
     }
     for (const name of names) if (!(name in key)) complain(context, at, 'key', `the key lacks ${name}`)
-    for (const name of Object.keys(key)) if (!names.includes(name)) complain(context, at, 'key', `"${name}" is not in groupBy${suggestion(name, names)}`)
+    for (const name of Object.keys(key))
+      if (!names.includes(name)) complain(context, at, 'key', `"${name}" is not in groupBy${suggestion(name, names)}`)
     return names.map((name) => key[name] ?? '')
   })
 }
 
-function compileSequence(input: RuleInput & { type: 'sequence' }, topics: readonly TopicName[], context: ConditionContext): Spec {
+function compileSequence(
+  input: RuleInput & { type: 'sequence' },
+  topics: readonly TopicName[],
+  context: ConditionContext,
+): Spec {
   const steps = input.steps.map((step, index): Step => {
     const path = ['steps', index]
-    if ((step.where === undefined) === (step.not === undefined)) complain(context, path, 'step', 'a step has either where or not')
+    if ((step.where === undefined) === (step.not === undefined))
+      complain(context, path, 'step', 'a step has either where or not')
     const isNot = step.not !== undefined
-    const condition: Condition = parseCondition(isNot ? step.not : step.where, [...path, isNot ? 'not' : 'where'], context)
+    const condition: Condition = parseCondition(
+      isNot ? step.not : step.where,
+      [...path, isNot ? 'not' : 'where'],
+      context,
+    )
     return { condition, isNot, topics: step.topic === undefined ? topics : [step.topic].flat() }
   })
-  if (steps.every(({ isNot }) => isNot)) complain(context, ['steps'], 'step', 'at least one step must be an event, not its absence')
-  if (!input.ordered && steps.some(({ isNot }) => isNot)) complain(context, ['ordered'], 'step', 'a step with not needs ordered: true')
+  if (steps.every(({ isNot }) => isNot))
+    complain(context, ['steps'], 'step', 'at least one step must be an event, not its absence')
+  if (!input.ordered && steps.some(({ isNot }) => isNot))
+    complain(context, ['ordered'], 'step', 'a step with not needs ordered: true')
   return { kind: 'sequence', steps, withinMs: input.within, isOrdered: input.ordered }
 }
 
 function compileComposite(input: RuleInput & { type: 'composite' }, context: ConditionContext): Spec {
   const { allOf = [], anyOf = [], atLeast } = input.needs
   if (allOf.length + anyOf.length === 0) complain(context, ['needs'], 'needs', 'needs names rules in allOf or anyOf')
-  if (atLeast !== undefined && atLeast > anyOf.length) complain(context, ['needs', 'atLeast'], 'needs', `atLeast ${atLeast} of ${anyOf.length} rules in anyOf can never hold`)
-  if (input.where !== undefined) complain(context, ['where'], 'where', 'a composite looks at alerts, not events: where belongs into its members')
+  if (atLeast !== undefined && atLeast > anyOf.length)
+    complain(
+      context,
+      ['needs', 'atLeast'],
+      'needs',
+      `atLeast ${atLeast} of ${anyOf.length} rules in anyOf can never hold`,
+    )
+  if (input.where !== undefined)
+    complain(context, ['where'], 'where', 'a composite looks at alerts, not events: where belongs into its members')
   return { kind: 'composite', allOf, anyOf, ...(atLeast !== undefined && { atLeast }), withinMs: input.within }
 }
 
 function compileCalendar(input: NonNullable<RuleInput['active']>, context: CompileContext): Calendar {
   const days = input.days === undefined ? undefined : parseDays(input.days)
-  if (input.days !== undefined && !days) complain(context, ['active', 'days'], 'calendar', 'days are mon-fri, or mon,wed, or a list')
+  if (input.days !== undefined && !days)
+    complain(context, ['active', 'days'], 'calendar', 'days are mon-fri, or mon,wed, or a list')
   const hours = input.hours === undefined ? undefined : [input.hours].flat().map(parseHours)
   if (hours?.includes(undefined)) complain(context, ['active', 'hours'], 'calendar', 'hours are written "08:00-20:00"')
   const tz = input.tz ?? context.timezone
   const isZone = isTimeZone(tz)
   if (!isZone) complain(context, ['active', 'tz'], 'calendar', `"${tz}" is not a time zone; write it as Asia/Seoul`)
   const { holidays } = input
-  if (holidays !== undefined && !knowsHolidays(holidays)) complain(context, ['active', 'holidays'], 'calendar', `no holidays are known for "${holidays}"; write a country as kr`)
+  if (holidays !== undefined && !knowsHolidays(holidays))
+    complain(
+      context,
+      ['active', 'holidays'],
+      'calendar',
+      `no holidays are known for "${holidays}"; write a country as kr`,
+    )
   return {
     ...(days && { days }),
     ...(hours && { hours: hours.filter((range) => range !== undefined) }),

@@ -66,14 +66,22 @@ export function parseCondition(
   if (value === undefined) return everything
   if (depth > maxDepth) return refuse(`nested deeper than ${maxDepth} levels`)
   if (Array.isArray(value)) {
-    if (value.length === 0) return refuse('an empty list satisfies nothing; leave the key out or name a condition', 'empty')
-    return join('any', value.map((item, index) => parseCondition(item, [...path, index], context, depth + 1)))
+    if (value.length === 0)
+      return refuse('an empty list satisfies nothing; leave the key out or name a condition', 'empty')
+    return join(
+      'any',
+      value.map((item, index) => parseCondition(item, [...path, index], context, depth + 1)),
+    )
   }
   if (typeof value !== 'object' || value === null)
     return refuse('a condition is a map of fields, or a list of such maps')
   const entries = Object.entries(value)
-  if (entries.length === 0) return refuse('an empty map is no condition; leave the key out to take every event', 'empty')
-  return join('all', entries.map(([key, item]) => parseEntry(key, item, [...path, key], context, depth)))
+  if (entries.length === 0)
+    return refuse('an empty map is no condition; leave the key out to take every event', 'empty')
+  return join(
+    'all',
+    entries.map(([key, item]) => parseEntry(key, item, [...path, key], context, depth)),
+  )
 }
 
 function parseEntry(
@@ -89,7 +97,10 @@ function parseEntry(
       context.complain({ path, code: 'where', message: `${key} takes a list of conditions`, severity: 'error' })
       return everything
     }
-    return join(key, value.map((item, index) => parseCondition(item, [...path, index], context, depth + 1)))
+    return join(
+      key,
+      value.map((item, index) => parseCondition(item, [...path, index], context, depth + 1)),
+    )
   }
   return parseTest(key, value, path, context)
 }
@@ -134,7 +145,13 @@ function parseTest(key: string, value: unknown, path: readonly PropertyKey[], co
     const problem = checkValue(operator, item)
     if (problem) return refuse(problem.message, problem.code)
   }
-  return { kind: 'test', path: field, operator, values: values.map((item) => prepare(operator, item as string, isCased)), isCased }
+  return {
+    kind: 'test',
+    path: field,
+    operator,
+    values: values.map((item) => prepare(operator, item as string, isCased)),
+    isCased,
+  }
 }
 
 function checkValue(operator: Operator, value: unknown): { message: string; code: string } | undefined {
@@ -152,7 +169,9 @@ function checkValue(operator: Operator, value: unknown): { message: string; code
     case 'ends':
       return typeof value === 'string' && value !== '' ? undefined : wrong(`${operator} takes text that is not empty`)
     case 'cidr':
-      return isCidr(value) ? undefined : wrong(`"${String(value)}" is no network; write it as 10.0.0.0/8 or fd00::/8`, 'cidr')
+      return isCidr(value)
+        ? undefined
+        : wrong(`"${String(value)}" is no network; write it as 10.0.0.0/8 or fd00::/8`, 'cidr')
     case 'regex':
       return checkPattern(value)
     default:
@@ -189,4 +208,3 @@ export function operatorHint(path: FieldPath): string {
   const last = path.at(-1) ?? ''
   return path.length > 1 && last.length > 2 ? suggestion(last, operators) : ''
 }
-

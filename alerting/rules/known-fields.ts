@@ -8,7 +8,11 @@ host.name service.type service.name service.node.name agent.id agent.version tag
 const who = 'user.name source.ip source.port client.name rabbitmq.vhost rabbitmq.connection'
 const http = `http.request.method url.path http.response.status_code http.response.body.bytes http.response.cache event.duration user_agent.original`
 
-const produced: ReadonlyArray<{ readonly source: SourceName; readonly topics: readonly TopicName[]; readonly fields: string }> = [
+const produced: ReadonlyArray<{
+  readonly source: SourceName
+  readonly topics: readonly TopicName[]
+  readonly fields: string
+}> = [
   {
     source: 'log-files',
     topics: ['APP'],
@@ -28,7 +32,11 @@ const produced: ReadonlyArray<{ readonly source: SourceName; readonly topics: re
     fields: `rabbitmq.routed_queues rabbitmq.unroutable rabbitmq.redelivered rabbitmq.clock amqp.properties.* amqp.headers.* amqp.body.bytes amqp.body.hmac amqp.body.content
     amqp.body.truncated rabbitmq.latency_ms rabbitmq.latency_clock`,
   },
-  { source: 'resources', topics: ['METRIC'], fields: `${everywhere} rabbitmq.vhost rabbitmq.queue rabbitmq.type rabbitmq.node.* rabbitmq.queue_stats.* rabbitmq.overview.*` },
+  {
+    source: 'resources',
+    topics: ['METRIC'],
+    fields: `${everywhere} rabbitmq.vhost rabbitmq.queue rabbitmq.type rabbitmq.node.* rabbitmq.queue_stats.* rabbitmq.overview.*`,
+  },
   { source: 'self', topics: ['THUMP'], fields: `${everywhere} user.name app.* thump.*` },
 ]
 
@@ -50,13 +58,22 @@ export const highCardinality: ReadonlySet<string> = new Set([
 /** Sources that put a field on one of the topics; empty = nobody produces it. */
 export function producersOf(path: string, topics: readonly TopicName[]): SourceName[] {
   return produced
-    .filter(({ topics: own, fields }) => own.some((topic) => topics.includes(topic)) && split(fields).some((field) => covers(field, path)))
+    .filter(
+      ({ topics: own, fields }) =>
+        own.some((topic) => topics.includes(topic)) && split(fields).some((field) => covers(field, path)),
+    )
     .map(({ source }) => source)
 }
 
 /** Every known field of some topics, for suggestions. */
 export function knownFields(topics: readonly TopicName[]): string[] {
-  return [...new Set(produced.filter(({ topics: own }) => own.some((topic) => topics.includes(topic))).flatMap(({ fields }) => split(fields)))]
+  return [
+    ...new Set(
+      produced
+        .filter(({ topics: own }) => own.some((topic) => topics.includes(topic)))
+        .flatMap(({ fields }) => split(fields)),
+    ),
+  ]
 }
 
 function split(fields: string): string[] {

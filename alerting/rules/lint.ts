@@ -9,10 +9,15 @@ import type { RuleInput } from './schema.ts'
 /** What is allowed and yet likely a mistake. */
 export function warnOf(rule: Rule, input: RuleInput): Complaint[] {
   const found: Complaint[] = []
-  const warn = (path: readonly PropertyKey[], code: string, message: string) => found.push({ path, code, message, severity: 'warning' })
+  const warn = (path: readonly PropertyKey[], code: string, message: string) =>
+    found.push({ path, code, message, severity: 'warning' })
   const { spec } = rule
   if (spec.kind === 'absence' && spec.forMs < rule.latenessMs)
-    warn(['absence', 'for'], 'lateness', `absence.for ${seconds(spec.forMs)} is shorter than allowedLateness ${seconds(rule.latenessMs)}`)
+    warn(
+      ['absence', 'for'],
+      'lateness',
+      `absence.for ${seconds(spec.forMs)} is shorter than allowedLateness ${seconds(rule.latenessMs)}`,
+    )
   warnOfFields(rule.where, rule.topics, ['where'], warn)
   if (spec.kind === 'match' && spec.resolveWhen) warnOfFields(spec.resolveWhen, rule.topics, ['resolveWhen'], warn)
   if (spec.kind === 'sequence')
@@ -20,16 +25,30 @@ export function warnOf(rule: Rule, input: RuleInput): Complaint[] {
   for (const { name, path } of rule.groupBy) {
     // A composite's keys come from its members'.
     if (spec.kind !== 'composite') warnOfField(path, rule.topics, ['groupBy'], warn)
-    if (highCardinality.has(name)) warn(['groupBy'], 'cardinality', `"${name}" has a value per event or connection: a window is kept for each, up to maxKeys`)
+    if (highCardinality.has(name))
+      warn(
+        ['groupBy'],
+        'cardinality',
+        `"${name}" has a value per event or connection: a window is kept for each, up to maxKeys`,
+      )
   }
-  for (const [key, template] of [['summary', rule.summary], ['description', rule.description]] as const)
-    for (const path of template?.fields ?? []) if (input[key] !== undefined && spec.kind !== 'composite') warnOfField(path, rule.topics, [key], warn)
+  for (const [key, template] of [
+    ['summary', rule.summary],
+    ['description', rule.description],
+  ] as const)
+    for (const path of template?.fields ?? [])
+      if (input[key] !== undefined && spec.kind !== 'composite') warnOfField(path, rule.topics, [key], warn)
   return found
 }
 
 type Warn = (path: readonly PropertyKey[], code: string, message: string) => void
 
-function warnOfFields(condition: Condition, topics: readonly TopicName[], path: readonly PropertyKey[], warn: Warn): void {
+function warnOfFields(
+  condition: Condition,
+  topics: readonly TopicName[],
+  path: readonly PropertyKey[],
+  warn: Warn,
+): void {
   const seen = new Set<string>()
   for (const test of testsOf(condition)) {
     const name = test.path.join('.')
@@ -55,13 +74,19 @@ function warnOfField(path: FieldPath, topics: readonly TopicName[], at: readonly
 export function sourcesNeeded(rule: Rule): ReadonlySet<string> {
   const needed = new Set<string>()
   if (rule.spec.kind === 'composite') return needed
-  const conditions = rule.spec.kind === 'sequence' ? rule.spec.steps.filter(({ isNot }) => !isNot).map(({ condition }) => condition) : [rule.where]
-  for (const condition of conditions) for (const test of certainTests(condition)) {
-    const sources = producersOf(test.path.join('.'), rule.topics)
-    if (sources.length === 1 && sources[0]) needed.add(sources[0])
-    const isTraced = test.path.join('.') === 'amqp.operation' && test.values.every((value) => value === 'basic.publish' || value === 'basic.deliver')
-    if (isTraced && test.operator !== 'exists') needed.add('firehose')
-  }
+  const conditions =
+    rule.spec.kind === 'sequence'
+      ? rule.spec.steps.filter(({ isNot }) => !isNot).map(({ condition }) => condition)
+      : [rule.where]
+  for (const condition of conditions)
+    for (const test of certainTests(condition)) {
+      const sources = producersOf(test.path.join('.'), rule.topics)
+      if (sources.length === 1 && sources[0]) needed.add(sources[0])
+      const isTraced =
+        test.path.join('.') === 'amqp.operation' &&
+        test.values.every((value) => value === 'basic.publish' || value === 'basic.deliver')
+      if (isTraced && test.operator !== 'exists') needed.add('firehose')
+    }
   return needed
 }
 
@@ -76,14 +101,21 @@ function seconds(ms: number): string {
 }
 
 /** What can be said only of all rules together: ids used twice, composites and inhibitions of rules that are not there. */
-export function checkTogether(rules: readonly Rule[]): Array<{ rule: Rule; code: string; message: string; severity: 'error' | 'warning' }> {
+export function checkTogether(
+  rules: readonly Rule[],
+): Array<{ rule: Rule; code: string; message: string; severity: 'error' | 'warning' }> {
   const first = new Map<string, Rule>()
   const found: Array<{ rule: Rule; code: string; message: string; severity: 'error' | 'warning' }> = []
   for (const rule of rules) {
     const other = first.get(rule.id)
     if (other) {
       const { file, line, column } = other.place
-      found.push({ rule, code: 'duplicate-id', message: `id "${rule.id}" is already used at ${file}:${line}:${column}`, severity: 'error' })
+      found.push({
+        rule,
+        code: 'duplicate-id',
+        message: `id "${rule.id}" is already used at ${file}:${line}:${column}`,
+        severity: 'error',
+      })
     } else first.set(rule.id, rule)
   }
   const ids = [...first.keys()]
@@ -93,15 +125,18 @@ export function checkTogether(rules: readonly Rule[]): Array<{ rule: Rule; code:
       const member = first.get(id)
       const say = (message: string) => found.push({ rule, code: 'needs', message, severity: 'error' })
       if (!member) say(`no rule "${id}"${suggestion(id, ids)}`)
-      else if (member.stage === 'off' && rule.stage !== 'off') say(`rule "${id}" is off: its alerts can never be part of this`)
+      else if (member.stage === 'off' && rule.stage !== 'off')
+        say(`rule "${id}" is off: its alerts can never be part of this`)
       else if (member.spec.kind === 'composite') say(`rule "${id}" is a composite itself`)
       else {
         const names = member.groupBy.map(({ name }) => name)
-        for (const { name } of rule.groupBy) if (!names.includes(name)) say(`groupBy "${name}" is not in the groupBy of rule "${id}"`)
+        for (const { name } of rule.groupBy)
+          if (!names.includes(name)) say(`groupBy "${name}" is not in the groupBy of rule "${id}"`)
       }
     }
     for (const id of rule.inhibits?.rules ?? [])
-      if (!first.has(id)) found.push({ rule, code: 'inhibits', message: `no rule "${id}"${suggestion(id, ids)}`, severity: 'warning' })
+      if (!first.has(id))
+        found.push({ rule, code: 'inhibits', message: `no rule "${id}"${suggestion(id, ids)}`, severity: 'warning' })
   }
   return found
 }

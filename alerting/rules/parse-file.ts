@@ -35,7 +35,8 @@ export function parseRuleFile(file: string, text: string, context: ParseContext)
   const root = reader.root()
   if (root) {
     for (const key of Object.keys(root))
-      if (key !== 'defaults' && key !== 'rules') reader.report([key], 'unknown-key', `unknown key "${key}"${suggestion(key, ['defaults', 'rules'])}`)
+      if (key !== 'defaults' && key !== 'rules')
+        reader.report([key], 'unknown-key', `unknown key "${key}"${suggestion(key, ['defaults', 'rules'])}`)
     const defaults = reader.check(defaultsSchema, root['defaults'] ?? {}, ['defaults']) ?? {}
     const list = root['rules'] ?? []
     if (!Array.isArray(list)) reader.report(['rules'], 'rules', 'rules is a list')
@@ -69,26 +70,39 @@ function parseRule(
   const given = Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined))
   const input = { ...rest, ...given } as RuleInput
   const place = { file: reader.file, ...reader.placeOf([...path, 'id']) }
-  const complain = (complaint: Complaint) => reader.report([...path, ...complaint.path], complaint.code, complaint.message, complaint.severity)
+  const complain = (complaint: Complaint) =>
+    reader.report([...path, ...complaint.path], complaint.code, complaint.message, complaint.severity)
   const rule = compileRule(input, { ...context, place, complain, ...(notify && { notifyDefault: notify }) })
   for (const complaint of warnOf(rule, input)) complain(complaint)
   return reader.errorCount === before ? rule : undefined
 }
 
 /** Overrides replace keys; a map of bounds is merged, so that one bound can be tuned alone. */
-function merge(raw: Record<string, unknown>, override: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> {
+function merge(
+  raw: Record<string, unknown>,
+  override: Readonly<Record<string, unknown>> | undefined,
+): Record<string, unknown> {
   if (!override) return raw
   const merged = { ...raw }
   for (const [key, value] of Object.entries(override)) {
     const old = raw[key]
-    const isBounds = key !== 'where' && typeof value === 'object' && value !== null && !Array.isArray(value) && typeof old === 'object' && old !== null
+    const isBounds =
+      key !== 'where' &&
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      typeof old === 'object' &&
+      old !== null
     merged[key] = isBounds ? { ...old, ...value } : value
   }
   return merged
 }
 
 /** The overrides file: `id: {stage, severity, bounds …}`. */
-export function parseOverrides(file: string, text: string): { overrides: Record<string, Record<string, unknown>>; problems: readonly Problem[] } {
+export function parseOverrides(
+  file: string,
+  text: string,
+): { overrides: Record<string, Record<string, unknown>>; problems: readonly Problem[] } {
   const reader = new FileReader(file, text)
   const overrides: Record<string, Record<string, unknown>> = {}
   for (const [id, value] of Object.entries(reader.root() ?? {})) {
@@ -146,7 +160,13 @@ class FileReader {
     const type = value['type']
     if (typeof type !== 'string' || !(ruleTypes as readonly string[]).includes(type)) {
       const hint = typeof type === 'string' ? suggestion(type, ruleTypes) : ''
-      this.report([...path, 'type'], 'type', type === undefined ? `type is required: ${ruleTypes.join(', ')}` : `unknown type "${String(type)}"${hint || `; known: ${ruleTypes.join(', ')}`}`)
+      this.report(
+        [...path, 'type'],
+        'type',
+        type === undefined
+          ? `type is required: ${ruleTypes.join(', ')}`
+          : `unknown type "${typeof type === 'string' ? type : JSON.stringify(type)}"${hint || `; known: ${ruleTypes.join(', ')}`}`,
+      )
       return undefined
     }
     return this.check(ruleSchema, value, path)
@@ -158,11 +178,17 @@ class FileReader {
       const known = knownKeys(schema, issue.path, this.#document.getIn(path.concat('type')))
       const parent = issue.path.filter((part) => typeof part === 'string').at(-1)
       for (const key of issue.keys)
-        this.report([...at, key], 'unknown-key', `unknown key "${key}"${parent === undefined ? '' : ` in ${String(parent)}`}${suggestion(key, known) || meant(key, known) || onlyMissing(known)}`)
+        this.report(
+          [...at, key],
+          'unknown-key',
+          `unknown key "${key}"${parent === undefined ? '' : ` in ${String(parent)}`}${suggestion(key, known) || meant(key, known) || onlyMissing(known)}`,
+        )
     } else if (issue.code === 'invalid_union') {
       const deepest = issue.errors.flat().toSorted((a, b) => b.path.length - a.path.length)[0]
-      if (deepest && deepest.path.length > 0) this.#explain({ ...deepest, path: [...issue.path, ...deepest.path] } as z.core.$ZodIssue, path, schema)
-      else if (issue.input === undefined && /received undefined/.test(deepest?.message ?? '')) this.report(at, 'missing', `${String(issue.path.at(-1))} is required`)
+      if (deepest && deepest.path.length > 0)
+        this.#explain({ ...deepest, path: [...issue.path, ...deepest.path] } as z.core.$ZodIssue, path, schema)
+      else if (issue.input === undefined && /received undefined/.test(deepest?.message ?? ''))
+        this.report(at, 'missing', `${String(issue.path.at(-1))} is required`)
       else this.report(at, 'type', deepest?.message ?? issue.message)
     } else if (issue.code === 'invalid_type' && /received undefined/.test(issue.message)) {
       this.report(at, 'missing', `${String(issue.path.at(-1) ?? 'a value')} is required`)
@@ -190,7 +216,11 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[], type: unknow
   for (const step of [undefined, ...path]) {
     const { oneOf, anyOf } = (node ?? {}) as { oneOf?: unknown[]; anyOf?: unknown[] }
     const variants = oneOf ?? anyOf
-    if (variants) node = variants.find((item) => (item as { properties?: { type?: { const?: unknown } } }).properties?.type?.const === type) ?? variants[0]
+    if (variants)
+      node =
+        variants.find(
+          (item) => (item as { properties?: { type?: { const?: unknown } } }).properties?.type?.const === type,
+        ) ?? variants[0]
     if (step === undefined) continue
     const { properties, items } = (node ?? {}) as { properties?: Record<string, unknown>; items?: unknown }
     node = typeof step === 'number' ? items : properties?.[String(step)]

@@ -7,10 +7,16 @@ export function checkPattern(pattern: unknown): { message: string; code: string 
   if (look) {
     const name = look[1]?.startsWith('<') ? 'look-behind' : 'look-ahead'
     const alternative = look[1]?.endsWith('!') ? 'try .contains with not:' : 'try a second condition on the same field'
-    return { message: `${name} "(?${look[1] ?? ''}" is not supported (linear-time engine); ${alternative}`, code: 'regex' }
+    return {
+      message: `${name} "(?${look[1] ?? ''}" is not supported (linear-time engine); ${alternative}`,
+      code: 'regex',
+    }
   }
   if (/(^|[^\\])(\\\\)*\\[1-9]/.test(pattern))
-    return { message: 'back-references are not supported (linear-time engine); try change or a groupBy on the field', code: 'regex' }
+    return {
+      message: 'back-references are not supported (linear-time engine); try change or a groupBy on the field',
+      code: 'regex',
+    }
   try {
     RE2JS.compile(pattern)
     return undefined

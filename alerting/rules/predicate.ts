@@ -60,7 +60,8 @@ function valueTest({ operator, values, isCased }: Test): (value: unknown) => boo
   const normal = isCased ? normalText : foldText
   const texts = values.filter((value) => typeof value === 'string')
   const onText = (accepts: (text: string) => boolean) => (value: unknown) =>
-    typeof value === 'string' && accepts(normal(value.length > scannedCharacters ? value.slice(0, scannedCharacters) : value))
+    typeof value === 'string' &&
+    accepts(normal(value.length > scannedCharacters ? value.slice(0, scannedCharacters) : value))
   const onNumber = (accepts: (number: number, bound: number) => boolean) => (value: unknown) =>
     typeof value === 'number' && values.some((bound) => accepts(value, bound as number))
   switch (operator) {
@@ -121,5 +122,7 @@ function parseNetwork(text: string): Network {
 function inAny(networks: readonly Network[], value: string): boolean {
   if (!ipaddr.isValid(value)) return false
   const address = ipaddr.process(value)
-  return networks.some(([network, bits]) => address.kind() === network.kind() && address.match([network, bits] as never))
+  return networks.some(
+    ([network, bits]) => address.kind() === network.kind() && address.match([network, bits] as never),
+  )
 }

@@ -19,7 +19,12 @@ export interface Step {
 
 export type Spec =
   | { readonly kind: 'match'; readonly resolveWhen?: Condition; readonly quietMs?: number }
-  | { readonly kind: 'count'; readonly bound: Bound; readonly withinMs: number; readonly expectKeys: ReadonlyArray<readonly KeyValue[]> }
+  | {
+      readonly kind: 'count'
+      readonly bound: Bound
+      readonly withinMs: number
+      readonly expectKeys: ReadonlyArray<readonly KeyValue[]>
+    }
   | { readonly kind: 'absence'; readonly forMs: number; readonly expectKeys: ReadonlyArray<readonly KeyValue[]> }
   | {
       readonly kind: 'spike'
@@ -30,9 +35,20 @@ export type Spec =
       readonly minCurrent: number
     }
   | { readonly kind: 'change'; readonly field: FieldPath }
-  | { readonly kind: 'newValue'; readonly fields: readonly FieldPath[]; readonly rememberMs: number; readonly learnMs: number }
+  | {
+      readonly kind: 'newValue'
+      readonly fields: readonly FieldPath[]
+      readonly rememberMs: number
+      readonly learnMs: number
+    }
   | { readonly kind: 'distinct'; readonly field: FieldPath; readonly bound: Bound; readonly withinMs: number }
-  | { readonly kind: 'ratio'; readonly of: Condition; readonly bound: Bound; readonly withinMs: number; readonly minTotal: number }
+  | {
+      readonly kind: 'ratio'
+      readonly of: Condition
+      readonly bound: Bound
+      readonly withinMs: number
+      readonly minTotal: number
+    }
   | {
       readonly kind: 'metric'
       readonly field: FieldPath
@@ -42,7 +58,12 @@ export type Spec =
       readonly withinMs: number
       readonly forMs: number
     }
-  | { readonly kind: 'sequence'; readonly steps: readonly Step[]; readonly withinMs: number; readonly isOrdered: boolean }
+  | {
+      readonly kind: 'sequence'
+      readonly steps: readonly Step[]
+      readonly withinMs: number
+      readonly isOrdered: boolean
+    }
   | {
       readonly kind: 'composite'
       readonly allOf: readonly string[]

@@ -19,27 +19,48 @@ const limits = {
   lt: z.number().optional(),
   lte: z.number().optional(),
 }
-const key = z.union([z.string(), z.number(), z.boolean(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))])
+const key = z.union([
+  z.string(),
+  z.number(),
+  z.boolean(),
+  z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+])
 const weekdays = z.union([z.string(), z.array(z.string())])
 
 export const calendarSchema = z.strictObject({
   days: weekdays.optional().meta({ description: 'mon-fri, or mon,wed, or a list', examples: ['mon-fri'] }),
-  hours: z.union([z.string(), z.array(z.string()).min(1)]).optional().meta({ examples: ['08:00-20:00'] }),
-  tz: z.string().optional().meta({ examples: ['Asia/Seoul'] }),
-  holidays: z.string().optional().meta({ description: 'A country whose public holidays are outside', examples: ['kr'] }),
+  hours: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .optional()
+    .meta({ examples: ['08:00-20:00'] }),
+  tz: z
+    .string()
+    .optional()
+    .meta({ examples: ['Asia/Seoul'] }),
+  holidays: z
+    .string()
+    .optional()
+    .meta({ description: 'A country whose public holidays are outside', examples: ['kr'] }),
 })
 
 const telling = {
   severity: z.enum(severities).optional(),
   owner: text.optional(),
   labels: z.record(z.string(), z.string()).optional(),
-  stage: z.enum(['live', 'shadow', 'off']).optional().meta({ description: 'shadow evaluates and records but tells nobody' }),
+  stage: z
+    .enum(['live', 'shadow', 'off'])
+    .optional()
+    .meta({ description: 'shadow evaluates and records but tells nobody' }),
   active: calendarSchema.optional(),
   notify: names.optional(),
   repeat: positive.optional(),
   throttle: z.strictObject({ first: positive, doubleUntil: positive.optional() }).optional(),
   digest: z
-    .strictObject({ wait: duration.optional(), every: positive.optional(), maxItems: z.number().int().min(1).max(1000).optional() })
+    .strictObject({
+      wait: duration.optional(),
+      every: positive.optional(),
+      maxItems: z.number().int().min(1).max(1000).optional(),
+    })
     .optional(),
   allowedLateness: duration.optional(),
   runbook: z.string().optional(),
@@ -99,7 +120,9 @@ export const typeSchemas = {
   change: { change: z.strictObject({ field: text }) },
   newValue: { newValue: z.strictObject({ fields: names, remember: positive, learn: duration.default(0) }) },
   distinct: { distinct: z.strictObject({ field: text, ...limits, within: positive }) },
-  ratio: { ratio: z.strictObject({ of: condition, ...limits, within: positive, minTotal: z.number().int().min(1).default(1) }) },
+  ratio: {
+    ratio: z.strictObject({ of: condition, ...limits, within: positive, minTotal: z.number().int().min(1).default(1) }),
+  },
   metric: {
     metric: z.strictObject({
       field: text,
@@ -112,7 +135,12 @@ export const typeSchemas = {
   sequence: {
     steps: z
       .array(
-        z.strictObject({ where: condition.optional(), not: condition.optional(), topic: topics.optional(), name: text.optional() }),
+        z.strictObject({
+          where: condition.optional(),
+          not: condition.optional(),
+          topic: topics.optional(),
+          name: text.optional(),
+        }),
       )
       .min(2)
       .max(16),
@@ -120,7 +148,11 @@ export const typeSchemas = {
     ordered: z.boolean().default(true),
   },
   composite: {
-    needs: z.strictObject({ allOf: names.optional(), anyOf: names.optional(), atLeast: z.number().int().min(1).optional() }),
+    needs: z.strictObject({
+      allOf: names.optional(),
+      anyOf: names.optional(),
+      atLeast: z.number().int().min(1).optional(),
+    }),
     within: duration.default(0),
   },
 } as const

@@ -19,7 +19,10 @@ export interface Automaton {
  * Aho and Corasick's automaton over bytes, flattened to one table: one look-up a byte, however many words. `fold` maps
  * each byte before it is looked at.
  */
-export function createAutomaton(words: readonly Uint8Array[], fold: (byte: number) => number = (byte) => byte): Automaton {
+export function createAutomaton(
+  words: readonly Uint8Array[],
+  fold: (byte: number) => number = (byte) => byte,
+): Automaton {
   const { classOf, width } = byteClasses(words, fold)
   const capacity = words.reduce((sum, word) => sum + word.length, 1)
   const next = new Int32Array(capacity * width)
@@ -51,14 +54,21 @@ export function createAutomaton(words: readonly Uint8Array[], fold: (byte: numbe
       let state = 0
       for (let index = 0; index < bytes.length; index++) {
         state = next[state * width + (classOf[bytes[index] as number] as number)] as number
-        for (let at = (output[state] as number) >= 0 ? state : (outputLink[state] as number); at > 0; at = outputLink[at] as number)
+        for (
+          let at = (output[state] as number) >= 0 ? state : (outputLink[state] as number);
+          at > 0;
+          at = outputLink[at] as number
+        )
           for (let word = output[at] as number; word >= 0; word = sameEnd[word] as number) if (found(word)) return
       }
     },
   }
 }
 
-function byteClasses(words: readonly Uint8Array[], fold: (byte: number) => number): { classOf: Uint16Array; width: number } {
+function byteClasses(
+  words: readonly Uint8Array[],
+  fold: (byte: number) => number,
+): { classOf: Uint16Array; width: number } {
   const used = new Map<number, number>()
   for (const word of words) for (const byte of word) if (!used.has(fold(byte))) used.set(fold(byte), used.size + 1)
   const classOf = new Uint16Array(256)

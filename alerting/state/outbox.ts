@@ -11,7 +11,8 @@ export const engineSchema: readonly string[] = [
    CREATE INDEX alerts_by_state ON alerts (state, updated_ms);
    CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL, kind TEXT NOT NULL, at_ms REAL NOT NULL,
      is_catch_up INTEGER NOT NULL, is_silent INTEGER NOT NULL, record TEXT NOT NULL);
-   CREATE TABLE files (path TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;`,
+   CREATE TABLE cursors (reader TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+   CREATE TABLE heartbeats (node TEXT PRIMARY KEY, at_ms REAL NOT NULL) WITHOUT ROWID;`,
 ]
 
 interface OutboxRow {
@@ -52,9 +53,29 @@ export function readTransitions(db: StateDatabase, afterSeq: number, limit: numb
   }))
 }
 
-/** Forgets transitions up to `seq`, once every delivery they need is on record. */
+/** Up to where a named reader of the outbox has come; 0 at first. */
+export function readCursor(db: StateDatabase, reader: string): number {
+  const row = db.prepare('SELECT seq FROM cursors WHERE reader = ?').get(reader) as { seq: number } | undefined
+  return row?.seq ?? 0
+}
+
+export function moveCursor(db: StateDatabase, reader: string, seq: number): void {
+  db.prepare('INSERT INTO cursors VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq').run(reader, seq)
+}
+
+/** Forgets transitions up to `seq`, once every delivery they need is on record; never past a reader's cursor. */
 export function trimTransitions(db: StateDatabase, upToSeq: number): void {
-  db.prepare('DELETE FROM outbox WHERE seq <= ?').run(upToSeq)
+  const { least } = db.prepare('SELECT min(seq) AS least FROM cursors').get() as { least: number | null }
+  db.prepare('DELETE FROM outbox WHERE seq <= ?').run(Math.min(upToSeq, least ?? upToSeq))
+}
+
+/** An open alert's count, last sight and samples moved on without a transition. */
+export function updateAlert(db: StateDatabase, record: AlertRecord): void {
+  db.prepare('UPDATE alerts SET record = ?, updated_ms = max(updated_ms, ?) WHERE id = ?').run(
+    JSON.stringify(record),
+    record.lastSeenMs,
+    record.id,
+  )
 }
 
 /** The alert as it stands now (count and last sight move on between transitions). */

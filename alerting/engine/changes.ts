@@ -1,0 +1,115 @@
+import type { TopicName } from '../../event/topics.ts'
+import type { Rule } from '../rules/rule.ts'
+import type { AlertRecord, Transition } from '../transition.ts'
+import { recordOf } from './alert-record.ts'
+import type { KeyState } from './key-state.ts'
+
+export type NewTransition = Omit<Transition, 'seq'>
+
+/** Where reading goes on, and how far the partition's clock had come. */
+export interface ReadPosition {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly next: number
+  readonly clockMs: number
+}
+
+/** What is kept of a rule beside its keys. */
+export interface RuleMemory {
+  readonly startedMs: number
+  firstEventMs?: number
+}
+
+/** All that is to be written together, in one transaction; handed over whole and then begun anew. */
+export interface ChangeSet {
+  /** Rules whose windows and seen ids are forgotten, before anything else is written. */
+  readonly dropped: readonly string[]
+  readonly rules: ReadonlyArray<{ readonly id: string; readonly fingerprint: string; readonly memory: RuleMemory }>
+  readonly windows: ReadonlyArray<{ readonly rule: string; readonly key: string; readonly state: KeyState | undefined }>
+  readonly seen: ReadonlyArray<{ readonly rule: string; readonly id: string; readonly atMs: number }>
+  /** Seen ids at or before these instants are forgotten. */
+  readonly seenUntil: ReadonlyMap<string, number>
+  readonly transitions: readonly NewTransition[]
+  /** Open alerts that moved on without a transition. */
+  readonly alerts: readonly AlertRecord[]
+  readonly positions: readonly ReadPosition[]
+  readonly heartbeats: ReadonlyMap<string, number> | undefined
+}
+
+/** Nothing to write. */
+export function isEmpty(changes: ChangeSet): boolean {
+  const { dropped, rules, windows, seen, seenUntil, transitions, alerts, positions, heartbeats } = changes
+  const lists = [dropped, rules, windows, seen, transitions, alerts, positions]
+  return lists.every((list) => list.length === 0) && seenUntil.size === 0 && heartbeats === undefined
+}
+
+/** Collects what the engine changed since the last time it was asked. */
+export class Changes {
+  #dropped = new Set<string>()
+  #rules = new Map<string, { id: string; fingerprint: string; memory: RuleMemory }>()
+  #windows = new Map<string, { rule: Rule; states: Map<string, KeyState | undefined> }>()
+  #seen: Array<{ rule: string; id: string; atMs: number }> = []
+  #seenUntil = new Map<string, number>()
+  #transitions: NewTransition[] = []
+
+  get hasTransitions(): boolean {
+    return this.#transitions.length > 0
+  }
+
+  drop(ruleId: string): void {
+    this.#dropped.add(ruleId)
+    this.#rules.delete(ruleId)
+    this.#windows.delete(ruleId)
+    this.#seen = this.#seen.filter(({ rule }) => rule !== ruleId)
+  }
+
+  rule({ id, fingerprint }: Rule, memory: RuleMemory): void {
+    this.#rules.set(id, { id, fingerprint, memory })
+  }
+
+  window(rule: Rule, key: string, state: KeyState | undefined): void {
+    let entry = this.#windows.get(rule.id)
+    if (!entry || entry.rule !== rule)
+      this.#windows.set(rule.id, (entry = { rule, states: entry?.states ?? new Map() }))
+    entry.states.set(key, state)
+  }
+
+  seen(rule: string, id: string, atMs: number): void {
+    this.#seen.push({ rule, id, atMs })
+  }
+
+  forgetSeen(rule: string, untilMs: number): void {
+    this.#seenUntil.set(rule, untilMs)
+  }
+
+  transition(transition: NewTransition): void {
+    this.#transitions.push(transition)
+  }
+
+  take(): Omit<ChangeSet, 'positions' | 'heartbeats'> {
+    const windows: Array<{ rule: string; key: string; state: KeyState | undefined }> = []
+    const alerts: AlertRecord[] = []
+    for (const { rule, states } of this.#windows.values()) {
+      for (const [key, state] of states) {
+        windows.push({ rule: rule.id, key, state })
+        if (state?.alert) alerts.push(recordOf(rule, state, state.alert))
+      }
+    }
+    const taken = {
+      dropped: [...this.#dropped],
+      rules: [...this.#rules.values()],
+      windows,
+      seen: this.#seen,
+      seenUntil: this.#seenUntil,
+      transitions: this.#transitions,
+      alerts,
+    }
+    this.#dropped = new Set()
+    this.#rules = new Map()
+    this.#windows = new Map()
+    this.#seen = []
+    this.#seenUntil = new Map()
+    this.#transitions = []
+    return taken
+  }
+}

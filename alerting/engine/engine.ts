@@ -1,0 +1,375 @@
+import type { ThumpEvent } from '../../event/event.ts'
+import type { TopicName } from '../../event/topics.ts'
+import { fieldValue } from '../rules/field.ts'
+import type { Rule } from '../rules/rule.ts'
+import type { AlertRecord, KeyValue } from '../transition.ts'
+import { Changes, type ChangeSet, type NewTransition, type ReadPosition, type RuleMemory } from './changes.ts'
+import type { Hit, KeyState } from './key-state.ts'
+import { PartitionClocks } from './partition-clocks.ts'
+import { type EngineCounts, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
+
+export interface EngineOptions {
+  readonly allowedLatenessMs: number
+  readonly maxEventAgeMs: number
+  readonly counts: EngineCounts & { invalid(reason: string): void; ahead(): void }
+}
+
+export interface EngineRecord {
+  readonly offset: number
+  /** The record's own time, for events without a readable one. */
+  readonly timestampMs: number
+  readonly value: Uint8Array
+}
+
+export interface EngineBatch {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly records: readonly EngineRecord[]
+  readonly highWatermark: number
+}
+
+/** As it was stored. */
+export interface SavedState {
+  readonly positions: readonly ReadPosition[]
+  readonly rules: ReadonlyArray<{
+    readonly id: string
+    readonly fingerprint: string
+    readonly memory: RuleMemory
+    readonly windows: readonly KeyState[]
+    readonly seen: ReadonlyArray<{ readonly id: string; readonly atMs: number }>
+  }>
+  /** Alerts on record as firing. */
+  readonly firing: readonly AlertRecord[]
+  readonly heartbeats: ReadonlyMap<string, number>
+}
+
+export interface RuleStatus {
+  readonly rule: Rule
+  readonly keys: number
+  readonly watermarkMs: number | undefined
+}
+
+export interface Engine {
+  /** Before anything else: the state of rules that are still the same is taken over, the rest is closed silently. */
+  start(rules: readonly Rule[], saved: SavedState | undefined, nowMs: number): void
+  /** Unchanged rules keep their state; edited ones begin anew; removed ones close their alerts silently. */
+  replaceRules(rules: readonly Rule[], nowMs: number): void
+  assign(topic: TopicName, partition: number): void
+  revoke(topic: TopicName, partition: number): void
+  /** Where reading goes on; undefined for a partition never read. */
+  nextOffset(topic: TopicName, partition: number): number | undefined
+  /** The log no longer holds what was to be read next: reading goes on elsewhere. */
+  jump(topic: TopicName, partition: number, next: number): void
+  take(batch: EngineBatch, nowMs: number): void
+  caughtUp(topic: TopicName, partition: number, wallMs: number): void
+  /** Decides all that the watermarks have passed. */
+  settle(nowMs: number): void
+  hasTransitions(): boolean
+  /** All changes since the last call. They must be written before the next call; the engine does not take them back. */
+  changes(): ChangeSet
+  stateOf(ruleId: string, key: readonly KeyValue[]): KeyState | undefined
+  status(): readonly RuleStatus[]
+}
+
+const heartbeatSilenceMs = 180_000
+const utf8 = new TextDecoder()
+
+/** Events in, alert transitions out, on event time. Pure: wall clock comes as an argument, all effects go out as changes. */
+export function createEngine(options: EngineOptions): Engine {
+  return new EventTimeEngine(options)
+}
+
+class EventTimeEngine implements Engine {
+  readonly #options: EngineOptions
+  readonly #changes = new Changes()
+  readonly #clocks = new PartitionClocks()
+  readonly #next = new Map<string, { topic: TopicName; partition: number; next: number }>()
+  readonly #touched = new Set<string>()
+  readonly #heartbeats = new Map<string, number>()
+  #hasHeartbeats = false
+  #runtimes = new Map<string, RuleRuntime>()
+  #routes = new Map<TopicName, RuleRuntime[]>()
+  #composites: RuleRuntime[] = []
+  /** By member. */
+  #memberOf = new Map<string, RuleRuntime[]>()
+  #topicsOf = new Map<string, readonly TopicName[]>()
+  #nowMs = 0
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+  }
+
+  start(rules: readonly Rule[], saved: SavedState | undefined, nowMs: number): void {
+    this.#nowMs = nowMs
+    for (const { topic, partition, next, clockMs } of saved?.positions ?? []) {
+      this.#next.set(`${topic} ${partition}`, { topic, partition, next })
+      this.#savedClocks.set(`${topic} ${partition}`, clockMs)
+    }
+    for (const [node, atMs] of saved?.heartbeats ?? []) this.#heartbeats.set(node, atMs)
+    const kept = new Set<string>()
+    const savedById = new Map(saved?.rules.map((rule) => [rule.id, rule]))
+    const context = this.#context()
+    for (const rule of rules) {
+      if (rule.stage === 'off') continue
+      const known = savedById.get(rule.id)
+      if (known && known.fingerprint === rule.fingerprint) {
+        kept.add(rule.id)
+        const runtime = new RuleRuntime(rule, known.memory, context)
+        runtime.load(known.windows, known.seen)
+        this.#runtimes.set(rule.id, runtime)
+      } else this.#begin(rule, context)
+    }
+    for (const { id } of saved?.rules ?? []) if (!kept.has(id)) this.#changes.drop(id)
+    for (const record of saved?.firing ?? []) if (!kept.has(record.ruleId)) this.#closeRecord(record)
+    // A dropped rule's rows go first, so what began anew under the same id is written again after them.
+    for (const runtime of this.#runtimes.values()) if (!kept.has(runtime.rule.id)) runtime.begin(nowMs)
+    this.#route()
+  }
+
+  readonly #savedClocks = new Map<string, number>()
+
+  replaceRules(rules: readonly Rule[], nowMs: number): void {
+    this.#nowMs = nowMs
+    const before = this.#runtimes
+    this.#runtimes = new Map()
+    const context = this.#context()
+    const active = rules.filter(({ stage }) => stage !== 'off')
+    const byId = new Map(active.map((rule) => [rule.id, rule]))
+    for (const [id, runtime] of before) {
+      if (byId.get(id)?.fingerprint === runtime.rule.fingerprint) continue
+      runtime.close(nowMs)
+      this.#changes.drop(id)
+    }
+    for (const rule of active) {
+      const runtime = before.get(rule.id)
+      if (runtime && runtime.rule.fingerprint === rule.fingerprint) {
+        runtime.rule = rule
+        this.#runtimes.set(rule.id, runtime)
+      } else this.#begin(rule, context).begin(nowMs)
+    }
+    this.#route()
+  }
+
+  #begin(rule: Rule, context: RuntimeContext): RuleRuntime {
+    const runtime = new RuleRuntime(rule, { startedMs: this.#nowMs }, context)
+    this.#runtimes.set(rule.id, runtime)
+    return runtime
+  }
+
+  #closeRecord(record: AlertRecord): void {
+    const atMs = this.#nowMs
+    this.#changes.transition({
+      alertId: record.id,
+      kind: 'resolved',
+      atMs,
+      isCatchUp: false,
+      isSilent: true,
+      record: { ...record, state: 'resolved', resolvedAtMs: atMs },
+    })
+  }
+
+  #context(): RuntimeContext {
+    return {
+      changes: this.#changes,
+      counts: this.#options.counts,
+      maxEventAgeMs: this.#options.maxEventAgeMs,
+      share: new Map(),
+      isSilent: (nodes, watermarkMs) => this.#isSilent(nodes, watermarkMs),
+      decided: (rule, transition) => this.#tellComposites(rule, transition),
+    }
+  }
+
+  #route(): void {
+    const all = [...this.#runtimes.values()]
+    this.#composites = all.filter(({ rule }) => rule.spec.kind === 'composite')
+    this.#routes = new Map()
+    this.#memberOf = new Map()
+    this.#topicsOf = new Map()
+    for (const runtime of all) {
+      const { rule } = runtime
+      if (rule.spec.kind !== 'composite') {
+        this.#topicsOf.set(rule.id, rule.topics)
+        for (const topic of rule.topics) this.#routes.set(topic, [...(this.#routes.get(topic) ?? []), runtime])
+        continue
+      }
+      const members = [...rule.spec.allOf, ...rule.spec.anyOf]
+      for (const id of members) this.#memberOf.set(id, [...(this.#memberOf.get(id) ?? []), runtime])
+      this.#topicsOf.set(rule.id, [...new Set(members.flatMap((id) => this.#runtimes.get(id)?.rule.topics ?? []))])
+    }
+  }
+
+  assign(topic: TopicName, partition: number): void {
+    const clockMs = this.#savedClocks.get(`${topic} ${partition}`)
+    this.#clocks.assign(topic, partition, clockMs)
+  }
+
+  revoke(topic: TopicName, partition: number): void {
+    this.#savedClocks.set(`${topic} ${partition}`, this.#clocks.clockOf(topic, partition))
+    this.#clocks.revoke(topic, partition)
+  }
+
+  nextOffset(topic: TopicName, partition: number): number | undefined {
+    return this.#next.get(`${topic} ${partition}`)?.next
+  }
+
+  jump(topic: TopicName, partition: number, next: number): void {
+    const key = `${topic} ${partition}`
+    this.#next.set(key, { topic, partition, next })
+    this.#touched.add(key)
+  }
+
+  take({ topic, partition, records, highWatermark }: EngineBatch, nowMs: number): void {
+    this.#nowMs = nowMs
+    const { counts, allowedLatenessMs } = this.#options
+    const key = `${topic} ${partition}`
+    let position = this.#next.get(key)
+    if (!position) this.#next.set(key, (position = { topic, partition, next: 0 }))
+    this.#touched.add(key)
+    for (const { offset, timestampMs, value } of records) {
+      // What was read before a reconnect and comes again is not taken twice.
+      if (offset < position.next) continue
+      position.next = offset + 1
+      const event = parse(value)
+      let atMs = timeOf(event) ?? timestampMs
+      if (atMs > nowMs + allowedLatenessMs) {
+        counts.ahead()
+        atMs = nowMs
+      }
+      this.#clocks.read(topic, partition, { offset, atMs, highWatermark })
+      if (event === undefined) counts.invalid('not-an-object')
+      else this.#takeEvent(event, { id: idOf(event) ?? `${key} ${offset}`, atMs, topic })
+    }
+    this.settle(nowMs)
+  }
+
+  #takeEvent(event: ThumpEvent, { id, atMs, topic }: { id: string; atMs: number; topic: TopicName }): void {
+    const nowMs = this.#nowMs
+    if (topic === 'THUMP') this.#hear(event, atMs)
+    for (const runtime of this.#routes.get(topic) ?? []) {
+      // A rule that hears its own alerts would never fall silent.
+      if (topic === 'THUMP' && fieldValue(event, ['thump', 'alert', 'rule']) === runtime.rule.id) continue
+      const mayDecide = !runtime.waitsWhileBehind || !this.#isBehind(runtime)
+      runtime.take({ event, id, atMs, topic, nowMs }, this.#watermark(runtime), mayDecide)
+    }
+  }
+
+  #hear(event: ThumpEvent, atMs: number): void {
+    if (event.event?.dataset !== 'thump.agent' || event.event.action !== 'heartbeat') return
+    const node = event.service?.node?.name
+    if (typeof node !== 'string') return
+    this.#heartbeats.set(node, Math.max(this.#heartbeats.get(node) ?? atMs, atMs))
+    this.#hasHeartbeats = true
+  }
+
+  #isSilent(nodes: readonly string[], watermarkMs: number): boolean {
+    // A key that no event has named yet may be anybody's.
+    const asked = nodes.length > 0 ? nodes : [...this.#heartbeats.keys()]
+    return asked.some(
+      (node) => (this.#heartbeats.get(node) ?? Number.POSITIVE_INFINITY) + heartbeatSilenceMs <= watermarkMs,
+    )
+  }
+
+  caughtUp(topic: TopicName, partition: number, wallMs: number): void {
+    this.#clocks.caughtUp(topic, partition, wallMs)
+  }
+
+  settle(nowMs: number): void {
+    this.#nowMs = nowMs
+    for (const runtime of this.#runtimes.values()) {
+      runtime.expire(nowMs)
+      if (runtime.rule.spec.kind === 'composite' || (runtime.waitsWhileBehind && this.#isBehind(runtime))) continue
+      runtime.advance(this.#watermark(runtime), nowMs)
+    }
+    for (const runtime of this.#composites) runtime.advance(this.#watermark(runtime), nowMs)
+  }
+
+  #watermark({ rule }: RuleRuntime): number {
+    return this.#clocks.leastMs(this.#topicsOf.get(rule.id) ?? []) - rule.latenessMs
+  }
+
+  #isBehind({ rule }: RuleRuntime): boolean {
+    return this.#clocks.isBehind(rule.topics, this.#nowMs, rule.latenessMs)
+  }
+
+  #tellComposites(rule: Rule, transition: NewTransition): void {
+    for (const runtime of this.#memberOf.get(rule.id) ?? []) {
+      const { record, kind, atMs, alertId } = transition
+      const key = runtime.rule.groupBy.map(({ name }) => record.key[name])
+      if (key.includes(undefined)) continue
+      const hit: Hit = {
+        event: asEvent(transition),
+        id: alertId,
+        atMs,
+        topic: 'THUMP',
+        isResolving: false,
+        member: { ruleId: rule.id, alertId, kind },
+      }
+      runtime.takeMember(key as KeyValue[], hit, this.#watermark(runtime), this.#nowMs)
+    }
+  }
+
+  hasTransitions(): boolean {
+    return this.#changes.hasTransitions
+  }
+
+  changes(): ChangeSet {
+    const positions = [...this.#touched].flatMap((key) => {
+      const position = this.#next.get(key)
+      return position ? [{ ...position, clockMs: this.#clocks.clockOf(position.topic, position.partition) }] : []
+    })
+    this.#touched.clear()
+    const heartbeats = this.#hasHeartbeats ? new Map(this.#heartbeats) : undefined
+    this.#hasHeartbeats = false
+    return { ...this.#changes.take(), positions, heartbeats }
+  }
+
+  stateOf(ruleId: string, key: readonly KeyValue[]): KeyState | undefined {
+    return this.#runtimes.get(ruleId)?.stateOf(key)
+  }
+
+  status(): readonly RuleStatus[] {
+    return [...this.#runtimes.values()].map((runtime) => {
+      const watermarkMs = this.#watermark(runtime)
+      return {
+        rule: runtime.rule,
+        keys: runtime.keyCount,
+        watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : undefined,
+      }
+    })
+  }
+}
+
+/** Any JSON object is an event; what it lacks is absent. */
+function parse(value: Uint8Array): ThumpEvent | undefined {
+  try {
+    const parsed: unknown = JSON.parse(utf8.decode(value))
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as ThumpEvent) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function timeOf(event: ThumpEvent | undefined): number | undefined {
+  const text = event?.['@timestamp']
+  if (typeof text !== 'string') return undefined
+  const atMs = Date.parse(text)
+  return Number.isNaN(atMs) ? undefined : atMs
+}
+
+function idOf(event: ThumpEvent): string | undefined {
+  const id = fieldValue(event, ['event', 'id'])
+  return typeof id === 'string' && id !== '' ? id : undefined
+}
+
+/** A member's alert as what a composite takes in: its newest sample, else the little that is known. */
+function asEvent({ record, atMs, kind }: NewTransition): ThumpEvent {
+  return (
+    record.samples.at(-1) ?? {
+      '@timestamp': new Date(atMs).toISOString(),
+      event: { id: record.id, dataset: 'thump.alert', action: `alert.${kind}` },
+      message: record.summary,
+      service: { type: 'thump' },
+      agent: { id: 'alerting', version: '' },
+    }
+  )
+}

@@ -1,0 +1,99 @@
+import type { TopicName } from '../../event/topics.ts'
+
+/** How far one partition has been read, in event time. */
+interface PartitionClock {
+  readonly topic: TopicName
+  readonly partition: number
+  /** The greatest event time read, or wall clock while idle; never goes back. Lateness is each rule's own. */
+  clockMs: number
+  lastReadMs: number
+  hasLag: boolean
+  /** Since when it has been fully read without a record. */
+  idleSinceMs: number | undefined
+  /** What lay there when it was assigned has not been read yet. */
+  isBacklogged: boolean
+  backlogEnd: number | undefined
+}
+
+/** A partition without a record for this long follows wall clock. */
+const idleAfterMs = 5000
+
+/** Watermarks by topic. Pure: wall clock comes in as an argument. */
+export class PartitionClocks {
+  readonly #partitions = new Map<string, PartitionClock>()
+  readonly #byTopic = new Map<TopicName, PartitionClock[]>()
+
+  assign(topic: TopicName, partition: number, clockMs: number | undefined): void {
+    const key = `${topic} ${partition}`
+    if (this.#partitions.has(key)) return
+    const clock: PartitionClock = {
+      topic,
+      partition,
+      clockMs: clockMs ?? Number.NEGATIVE_INFINITY,
+      lastReadMs: Number.POSITIVE_INFINITY,
+      hasLag: true,
+      idleSinceMs: undefined,
+      isBacklogged: true,
+      backlogEnd: undefined,
+    }
+    this.#partitions.set(key, clock)
+    this.#byTopic.set(topic, [...(this.#byTopic.get(topic) ?? []), clock])
+  }
+
+  revoke(topic: TopicName, partition: number): void {
+    const clock = this.#partitions.get(`${topic} ${partition}`)
+    if (!clock) return
+    this.#partitions.delete(`${topic} ${partition}`)
+    this.#byTopic.set(
+      topic,
+      (this.#byTopic.get(topic) ?? []).filter((other) => other !== clock),
+    )
+  }
+
+  /** A record was read; `atMs` is already bounded by wall clock. */
+  read(topic: TopicName, partition: number, record: { offset: number; atMs: number; highWatermark: number }): void {
+    const clock = this.#get(topic, partition)
+    clock.clockMs = Math.max(clock.clockMs, record.atMs)
+    clock.lastReadMs = record.atMs
+    clock.idleSinceMs = undefined
+    clock.hasLag = record.offset + 1 < record.highWatermark
+    clock.backlogEnd ??= record.highWatermark
+    if (record.offset + 1 >= clock.backlogEnd) clock.isBacklogged = false
+  }
+
+  /** It was read to its end at `wallMs`; told again and again while it stays so. */
+  caughtUp(topic: TopicName, partition: number, wallMs: number): void {
+    const clock = this.#get(topic, partition)
+    clock.hasLag = false
+    clock.isBacklogged = false
+    clock.idleSinceMs ??= wallMs
+    if (wallMs - clock.idleSinceMs >= idleAfterMs) clock.clockMs = Math.max(clock.clockMs, wallMs)
+  }
+
+  clockOf(topic: TopicName, partition: number): number {
+    return this.#get(topic, partition).clockMs
+  }
+
+  /** The least over the partitions of some topics; a topic without partitions holds nothing back. */
+  leastMs(topics: readonly TopicName[]): number {
+    let least = Number.POSITIVE_INFINITY
+    for (const topic of topics)
+      for (const { clockMs } of this.#byTopic.get(topic) ?? []) if (clockMs < least) least = clockMs
+    return least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least
+  }
+
+  /** Behind, or not yet through what lay there at the start: what is not there cannot be told from what is not read. */
+  isBehind(topics: readonly TopicName[], nowMs: number, latenessMs: number): boolean {
+    return topics.some((topic) =>
+      (this.#byTopic.get(topic) ?? []).some(
+        (clock) => clock.isBacklogged || (clock.hasLag && clock.lastReadMs < nowMs - latenessMs),
+      ),
+    )
+  }
+
+  #get(topic: TopicName, partition: number): PartitionClock {
+    const key = `${topic} ${partition}`
+    if (!this.#partitions.has(key)) this.assign(topic, partition, undefined)
+    return this.#partitions.get(key) as PartitionClock
+  }
+}

@@ -1,0 +1,103 @@
+import { fastify, type FastifyReply } from 'fastify'
+import type { Started } from '../runtime/shutdown.ts'
+import type { ActiveAlerter } from './active.ts'
+import type { RuleBook } from './rule-book.ts'
+import type { AlertRecord, KeyValue } from './transition.ts'
+
+export interface ApiDeps {
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly book: RuleBook
+  /** Undefined while this alerter stands by. */
+  readonly active: () => ActiveAlerter | undefined
+  readonly reload: () => Promise<void>
+}
+
+const maxAlerts = 10_000
+const states = ['firing', 'resolved']
+
+/** `GET /api/v1/alerts`, `/api/v1/rules`, `/api/v1/state/{ruleId}`, `POST /api/v1/rules/reload`. */
+export async function startApi({ listen, book, active, reload }: ApiDeps): Promise<Started<{ port: number }>> {
+  const server = fastify({ logger: false, forceCloseConnections: true })
+  // A page of some other site must not make the reader's browser reload rules.
+  server.addHook('onRequest', async (request, reply) => {
+    const { origin, host } = request.headers
+    if (request.method !== 'GET' && origin !== undefined && !isOwn(origin, host))
+      await reply.code(403).send({ error: 'cross-site request' })
+  })
+  const standby = (reply: FastifyReply) =>
+    reply.code(503).send({ error: 'this alerter stands by: another holds the state' })
+  server.get('/api/v1/alerts', (request, reply) => {
+    const alerter = active()
+    if (!alerter) return standby(reply)
+    const { state, limit = '1000' } = request.query as { state?: string; limit?: string }
+    if (state !== undefined && !states.includes(state))
+      return reply.code(400).send({ error: `state is ${states.join(' or ')}` })
+    const count = Math.min(maxAlerts, Math.max(1, Math.floor(Number(limit)) || 1000))
+    return { alerts: alerter.alerts(state as AlertRecord['state'] | undefined, count) }
+  })
+  server.get('/api/v1/rules', () => rulesOf(book, active()))
+  server.post('/api/v1/rules/reload', async () => {
+    await reload()
+    return rulesOf(book, active())
+  })
+  server.get('/api/v1/state/:rule', (request, reply) => {
+    const alerter = active()
+    if (!alerter) return standby(reply)
+    const { rule } = request.params as { rule: string }
+    const status = alerter.status().find((candidate) => candidate.rule.id === rule)
+    if (!status) return reply.code(404).send({ error: `no rule "${rule}" runs` })
+    const state = findState(alerter, rule, request.query)
+    if (!state) return reply.code(404).send({ error: 'nothing is kept for this key' })
+    const { dueMs, key, ...rest } = state
+    return { rule, key, watermarkMs: status.watermarkMs, ...(Number.isFinite(dueMs) && { dueMs }), ...rest }
+  })
+  await server.listen(listen)
+  const address = server.server.address()
+  return {
+    value: { port: typeof address === 'object' && address ? address.port : listen.port },
+    stop: () => server.close(),
+  }
+}
+
+function isOwn(origin: string, host: string | undefined): boolean {
+  try {
+    return new URL(origin).host === host
+  } catch {
+    return false
+  }
+}
+
+/** `key` repeats in `groupBy` order; a number or a boolean is found as well as the text that looks like it. */
+function findState(alerter: ActiveAlerter, rule: string, query: unknown) {
+  const { key } = query as { key?: string | string[] }
+  const texts = key === undefined ? [] : [key].flat()
+  return alerter.stateOf(rule, texts) ?? alerter.stateOf(rule, texts.map(asScalar))
+}
+
+function asScalar(text: string): KeyValue {
+  if (text === 'true' || text === 'false') return text === 'true'
+  const number = Number(text)
+  return text.trim() !== '' && Number.isFinite(number) ? number : text
+}
+
+function rulesOf(book: RuleBook, alerter: ActiveAlerter | undefined): unknown {
+  const running = new Map(alerter?.status().map((status) => [status.rule.id, status]))
+  return {
+    isActive: alerter !== undefined,
+    files: book.files().map(({ path, isStale, rules, problems }) => ({ path, isStale, rules: rules.length, problems })),
+    rules: book.rules().map(({ id, spec, topics, severity, stage, owner, place }) => {
+      const status = running.get(id)
+      return {
+        id,
+        type: spec.kind,
+        topics,
+        severity,
+        stage,
+        ...(owner !== undefined && { owner }),
+        file: place.file,
+        line: place.line,
+        ...(status && { keys: status.keys, watermarkMs: status.watermarkMs }),
+      }
+    }),
+  }
+}
