@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import type { Secret } from '../runtime/config/secret.ts'
@@ -9,6 +8,8 @@ import type { AmqpOptions } from './broker/connection.ts'
 import { createDeriver, derivingCodes } from './correlate/deriver.ts'
 import { parseAccessLine } from './parse/access/access.ts'
 import { recognise } from './parse/catalogue/recognise.ts'
+import { openHmacKey, openRedactor } from './open-redactor.ts'
+import type { Redactor } from './redact/redactor.ts'
 import type { Emit, Identity, Source } from './source.ts'
 import { createEventsSource } from './sources/events/events.ts'
 import { createFirehoseSource } from './sources/firehose/firehose.ts'
@@ -25,32 +26,56 @@ export interface OpenSourcesDeps {
   readonly now: Clock
 }
 
-/** The sources that the configuration asks for, in the order they start. What cannot be read at all is said once, and left out. */
+/**
+ * The sources that the configuration asks for, in the order they start; what cannot be read at all is said once, and left
+ * out. Nothing leaves the host unmasked: each source's events pass the redactor. Throws ConfigError.
+ */
 export function openSources(deps: OpenSourcesDeps): Source[] {
   const { agent } = deps.config
+  const redactor = openRedactor(agent.redact)
+  const masked = { ...deps, emit: maskedEmit(deps.emit, redactor) }
   const sources: Source[] = []
-  if (agent.logs.length > 0) sources.push(logFiles(deps))
+  if (agent.logs.length > 0) sources.push(logFiles(masked, redactor))
   if (agent.amqp && agent.events.enabled)
-    sources.push(createEventsSource({ ...deps, amqp: agent.amqp, events: agent.events }))
-  if (agent.amqp && agent.firehose.enabled) sources.push(firehose(deps, agent.amqp))
+    sources.push(createEventsSource({ ...masked, amqp: agent.amqp, events: agent.events }))
+  if (agent.amqp && agent.firehose.enabled) sources.push(firehose(masked, agent.amqp, redactor))
   if (agent.resources.enabled) sources.push(...resources(deps))
   return sources
 }
 
-function logFiles({ config, ...deps }: OpenSourcesDeps): Source {
+function maskedEmit(emit: Emit, redactor: Redactor): Emit {
+  return {
+    ...emit,
+    events: (events, signal) => {
+      for (const { event } of events) redactor.event(event)
+      return emit.events(events, signal)
+    },
+  }
+}
+
+function logFiles({ config, ...deps }: OpenSourcesDeps, redactor: Redactor): Source {
+  const deriver = createDeriver(deps)
   return createLogFilesSource({
     ...deps,
     inputs: config.agent.logs,
     dataDir: config.dataDir,
     recognise,
     parseAccessLine,
-    deriver: createDeriver(deps),
+    // The source masks a line's own event, and encodes what is derived from it as it comes.
+    deriver: {
+      derive(event) {
+        const derived = deriver.derive(event)
+        for (const { event: own } of derived) redactor.event(own)
+        return derived
+      },
+    },
     derivingCodes,
+    redactor,
   })
 }
 
-function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions): Source {
-  const { firehose: options, resources: api, tracing } = deps.config.agent
+function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor): Source {
+  const { firehose: options, resources: api, redact, tracing } = deps.config.agent
   const account = api.enabled ? managementAccount(deps.config) : undefined
   return createFirehoseSource({
     ...deps,
@@ -58,10 +83,8 @@ function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions): Source {
     firehose: options,
     management: account && { url: api.url, ...account },
     tracing: tracing && { url: api.url, ...tracing },
-    hmacKey: deps.config.agent.redact.hmacKey
-      ? Buffer.from(deps.config.agent.redact.hmacKey.reveal())
-      : randomBytes(32),
-    mask: (text) => text,
+    hmacKey: openHmacKey(redact, deps.config.dataDir),
+    mask: (text) => redactor.text(text),
   })
 }
 
