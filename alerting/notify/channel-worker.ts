@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type Backoff, backoffMs } from '../../runtime/retry.ts'
 import type { StateDatabase } from '../state/database.ts'
 import type { Answer, Channel } from './channel.ts'
@@ -83,6 +84,8 @@ export class ChannelWorker {
         this.#deps.telemetry.broken(error)
       }
       if (napMs > 0) await this.#nap(Math.min(napMs, longestNapMs))
+      // Others have their turn even where there is always something to do.
+      else await setImmediate()
     }
   }
 

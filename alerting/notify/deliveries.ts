@@ -94,6 +94,8 @@ export function createDeliveries(db: StateDatabase) {
              AND state != 'laned' AND NOT (state = 'held' AND hold = 'escalate') LIMIT 1`,
         )
         .get(channel, thread, id) !== undefined,
+    findPending: (id: number): Delivery | undefined =>
+      all("SELECT * FROM notify_deliveries WHERE id = ? AND state = 'pending'", id)[0],
     /** What is still to be told of an alert, in one channel or in all, oldest first. */
     openOf: (alertId: string) =>
       all(`SELECT * FROM notify_deliveries WHERE alert_id = ? AND state IN ${openStates} ORDER BY id`, alertId),

@@ -41,28 +41,32 @@ export class Picker {
   }
 
   async pick(nowMs: number, monotonicMs: number): Promise<Picked> {
-    const { db, deliveries, channel, storms } = this.#deps
+    const { db, storms } = this.#deps
     await storms.settle(nowMs)
-    return db.transaction(() => {
-      let waitMs = Number.POSITIVE_INFINITY
-      for (;;) {
-        const rows = deliveries.pending(channel, candidates)
-        let moved = 0
-        for (const delivery of rows) {
-          const restMs = (this.#resting.get(delivery.id) ?? 0) - monotonicMs
-          if (restMs > 0) waitMs = Math.min(waitMs, restMs)
-          if (restMs > 0 || deliveries.isBlocked(delivery)) continue
-          if (!this.#mayPass(delivery, nowMs)) {
-            moved++
-            continue
-          }
-          const bucketMs = this.#bucketOf(delivery).waitMs(monotonicMs)
-          if (bucketMs === 0) return { kind: 'send', delivery }
-          waitMs = Math.min(waitMs, bucketMs)
-        }
-        if (moved === 0) return { kind: 'wait', ms: waitMs }
+    return db.transaction(() => this.#choose(nowMs, monotonicMs))
+  }
+
+  #choose(nowMs: number, monotonicMs: number): Picked {
+    const { deliveries, channel } = this.#deps
+    let waitMs = Number.POSITIVE_INFINITY
+    let moved = 0
+    for (const row of deliveries.pending(channel, candidates)) {
+      const restMs = (this.#resting.get(row.id) ?? 0) - monotonicMs
+      if (restMs > 0) waitMs = Math.min(waitMs, restMs)
+      if (restMs > 0 || deliveries.isBlocked(row)) continue
+      // One that was moved may have taken others with it, or left them its count.
+      const delivery = moved > 0 ? deliveries.findPending(row.id) : row
+      if (!delivery) continue
+      if (!this.#mayPass(delivery, nowMs)) {
+        moved++
+        continue
       }
-    })
+      const bucketMs = this.#bucketOf(delivery).waitMs(monotonicMs)
+      if (bucketMs === 0) return { kind: 'send', delivery }
+      waitMs = Math.min(waitMs, bucketMs)
+    }
+    // What was moved has made room to look further.
+    return { kind: 'wait', ms: moved > 0 ? 0 : waitMs }
   }
 
   /** Counts against the rate. */

@@ -97,13 +97,13 @@ describe('telling by webhook', () => {
 
   test('a channel that hangs delays no other', async () => {
     const [hanging, healthy] = [await httpReceiver(), await httpReceiver()]
-    hanging.answer({ hang: true })
+    hanging.answer({ delayMs: 1500 })
     const channels = { a: hook(hanging.url), b: hook(healthy.url) }
     const { decide } = await startAlerter({ channels })
     const started = performance.now()
     decide(...Array.from({ length: 5 }, (_, index) => firing(alertOf({ key: { 'rabbitmq.queue': `q${index}` } }))))
     await healthy.received(5)
-    expect(performance.now() - started).toBeLessThan(2000)
+    expect(performance.now() - started).toBeLessThan(1400)
     expect(hanging.requests.length).toBe(1)
   })
 
@@ -121,9 +121,14 @@ describe('telling by webhook', () => {
   test('events that were old on arrival come in one digest with an exact total', async () => {
     const receiver = await httpReceiver()
     const clock = { offsetMs: 0 }
-    const { decide } = await startAlerter({ channels: { hook: hook(receiver.url) } }, { clock })
+    const { decide, notifier, db } = await startAlerter({ channels: { hook: hook(receiver.url) } }, { clock })
     const alerts = Array.from({ length: 25 }, (_, index) => alertOf({ key: { 'rabbitmq.queue': `q${index}` } }))
     decide(...alerts.flatMap((alert) => [firing(alert, { isCatchUp: true }), resolved(alert, { isCatchUp: true })]))
+    await eventually(
+      () => db.prepare("SELECT 1 FROM notify_deliveries WHERE state = 'laned' AND id = 50").get() !== undefined,
+    )
+    clock.offsetMs += 6000
+    notifier.wake()
     await receiver.received(1)
     expect(bodyOf(receiver.requests[0]!).digest).toMatchObject({ total: 25, shown: 10 })
     expect(bodyOf(receiver.requests[0]!).alerts).toHaveLength(10)
