@@ -14,7 +14,7 @@ import { Group } from './group.ts'
 import { errorName } from './kafkajs.ts'
 import type { KafkaParts } from './kafka-transport.ts'
 import { Metadata } from './metadata.ts'
-import { fetchCommitted, listOffsets } from './offsets.ts'
+import { fetchCommitted, listOffsets, type WirePartition } from './offsets.ts'
 import { Outage } from './outage.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { createMissing } from './topics.ts'
@@ -25,6 +25,7 @@ const backoff = { baseMs: 200, maxMs: 5000 }
 const handlersEndMs = 5000
 const handOverMs = 20_000
 const stopMs = 10_000
+const startAttempts = 5
 
 const keyOf = ({ topic, partition }: TopicPartition) => `${topic} ${partition}`
 
@@ -124,12 +125,12 @@ export class KafkaConsumer implements Consumer {
     const owned = this.#options.topics.flatMap((topic) =>
       (partitions.get(names[topic]) ?? []).map((partition) => ({ topic, partition, wireTopic: names[topic] })),
     )
+    const { committed, starts } = await this.#startsOf(owned)
     const told = owned.map(({ topic, partition }) => ({ topic, partition }))
+    // Last, for nothing may fail between this and the first record.
     const overrides = (owned.length > 0 && (await this.#handlers.assigned?.(told))) || []
     const wanted = new Map(overrides.map((one) => [keyOf(one), one.offset]))
-    const committed = await fetchCommitted(this.#group, this.#groupId, owned)
     const fresh = owned.filter((one) => !wanted.has(keyOf(one)) && !committed.has(keyOf(one)))
-    const starts = await listOffsets(this.#client, this.#metadata, fresh, this.#options.startAt)
     const readers = owned.map((one) => {
       const known = committed.get(keyOf(one))
       const position = wanted.get(keyOf(one)) ?? known ?? starts.get(keyOf(one)) ?? 0
@@ -147,7 +148,6 @@ export class KafkaConsumer implements Consumer {
         known,
       )
     })
-    if (this.#stopping.signal.aborted) return
     this.#readers = new Map(readers.map((reader) => [keyOf(reader.at), reader]))
     this.#parts.log.info({ group: this.#groupId, partitions: owned.length }, 'partitions assigned')
     this.#fetcher = new Fetcher({
@@ -157,7 +157,28 @@ export class KafkaConsumer implements Consumer {
       readers,
       outOfRange: (reader) => this.#outOfRange(reader),
     })
-    this.#fetcher.spread()
+    this.#fetcher.start()
+    // Else what comes before the first commit would be passed over at the next start.
+    if (this.#options.startAt === 'latest' && fresh.length > 0)
+      this.commit(fresh.map((one) => ({ ...one, offset: starts.get(keyOf(one)) ?? 0 }))).catch((err: unknown) =>
+        this.#parts.log.warn({ err }, 'the start at the end is not kept'),
+      )
+  }
+
+  /** What the group has committed, and where the rest begins. A topic just made has no leader for a moment. */
+  async #startsOf(owned: readonly WirePartition[]) {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const committed = await fetchCommitted(this.#group, this.#groupId, owned)
+        const fresh = owned.filter((one) => !committed.has(keyOf(one)))
+        const starts = await listOffsets(this.#client, this.#metadata, fresh, this.#options.startAt)
+        return { committed, starts }
+      } catch (cause) {
+        if (attempt === startAttempts) throw cause
+        await sleep(backoffMs(backoff, attempt, Math.random()), this.#stopping.signal)
+        await this.#metadata.refresh()
+      }
+    }
   }
 
   async #taken(isLost: boolean): Promise<void> {

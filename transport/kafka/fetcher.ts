@@ -2,6 +2,7 @@ import { backoffMs, sleep } from '../../runtime/retry.ts'
 import type { KafkaClient } from './client.ts'
 import { type FetchAnswer, fetchExchange } from './fetch-request.ts'
 import type { Metadata } from './metadata.ts'
+import { listOffsets } from './offsets.ts'
 import type { Outage } from './outage.ts'
 import type { PartitionReader } from './partition-reader.ts'
 
@@ -18,6 +19,7 @@ export interface FetcherDeps {
 const idleWaitMs = 1000
 const busyWaitMs = 100
 const limits = { minBytes: 1, maxBytes: 8 * 2 ** 20, partitionBytes: 2 ** 20 }
+const lagIntervalMs = 3000
 const fetchTimeoutMs = 20_000
 const backoff = { baseMs: 200, maxMs: 5000 }
 /** So many failures of one partition alone are an outage worth telling. */
@@ -34,6 +36,11 @@ export class Fetcher {
 
   constructor(deps: FetcherDeps) {
     this.#deps = deps
+  }
+
+  start(): void {
+    this.spread()
+    void this.#watchLag()
   }
 
   /** Starts a loop for every leader that has none; asks anew while a partition has no leader. */
@@ -87,6 +94,19 @@ export class Fetcher {
   #isSpread(): boolean {
     const { metadata, readers } = this.#deps
     return readers.every(({ wireTopic, at }) => this.#loops.has(metadata.leader(wireTopic, at.partition) ?? -1))
+  }
+
+  /** Partitions that have no room are not fetched; how far behind they are is asked. */
+  async #watchLag(): Promise<void> {
+    const { client, metadata, readers } = this.#deps
+    const { signal } = this.#ending
+    while (!signal.aborted) {
+      await sleep(lagIntervalMs, signal).catch(() => {})
+      const full = readers.filter(({ hasRoom }) => !hasRoom)
+      const wanted = full.map(({ at, wireTopic }) => ({ ...at, wireTopic }))
+      const ends = await listOffsets(client, metadata, wanted, 'latest').catch(() => new Map<string, number>())
+      for (const reader of full) reader.knowEnd(ends.get(`${reader.at.topic} ${reader.at.partition}`) ?? 0)
+    }
   }
 
   async #loop(leader: number): Promise<void> {

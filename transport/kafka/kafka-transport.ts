@@ -10,7 +10,7 @@ import { type KafkaConsumer, startConsumer } from './consumer.ts'
 import { Metadata } from './metadata.ts'
 import { Outage } from './outage.ts'
 import { startProducer } from './producer.ts'
-import { createMissing } from './topics.ts'
+import { createMissing, tellDifferences } from './topics.ts'
 
 export type KafkaOptions = KafkaConfig & { readonly topics: Readonly<Record<TopicName, string>> }
 
@@ -60,8 +60,13 @@ async function ensureTopics({ options, log, connect }: KafkaParts, signal: Abort
   const client = connect()
   const outage = new Outage(log)
   const deps = { client, metadata: new Metadata(client), createTopics: options.createTopics, log }
+  const names = Object.values(options.topics)
+  const work = async () => {
+    await createMissing(deps, names)
+    await tellDifferences(deps, names)
+  }
   try {
-    await retryForever(() => createMissing(deps, Object.values(options.topics)), backoff, signal, {
+    await retryForever(work, backoff, signal, {
       onFailure: (cause) => outage.failed(cause),
       onRecovered: () => outage.worked(),
       isFatal: (cause) => cause instanceof RejectedError,

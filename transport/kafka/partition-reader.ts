@@ -77,6 +77,11 @@ export class PartitionReader {
     this.#wake()
   }
 
+  /** The log's end was asked for, not read. */
+  knowEnd(offset: number): void {
+    this.highWatermark = Math.max(this.highWatermark, offset)
+  }
+
   /** Reading goes on elsewhere: what the log lost, or another's offset. */
   moveTo(offset: number): void {
     this.position = offset

@@ -49,3 +49,36 @@ export async function createMissing({ client, metadata, createTopics, log }: Top
   }
   await metadata.refresh()
 }
+
+interface ConfigAnswer {
+  readonly resources: ReadonlyArray<{
+    readonly resourceName: string
+    readonly configEntries: ReadonlyArray<{ readonly configName: string; readonly configValue: string }>
+  }>
+}
+
+const topicResource = 2
+
+/** Says where topics that exist are not as they are configured; changing them is their owner's to decide. */
+export async function tellDifferences({ client, metadata, createTopics, log }: TopicsDeps, names: readonly string[]) {
+  if (createTopics === false) return
+  const resources = names.map((name) => ({ type: topicResource, name, configNames: ['retention.ms'] }))
+  const answer = await client.ask<ConfigAnswer>(undefined, 'DescribeConfigs', { resources })
+  for (const topic of names) {
+    const view = metadata.topic(topic)
+    if (!view || view.error !== undefined) continue
+    const config = answer.resources.find(({ resourceName }) => resourceName === topic)?.configEntries ?? []
+    const retention = config.find(({ configName }) => configName === 'retention.ms')?.configValue
+    const found = {
+      partitions: { is: view.leaders.length, configured: createTopics.partitions },
+      replicationFactor: { is: view.replicas, configured: createTopics.replicationFactor },
+      // Not every user may read it.
+      retention: { is: retention === undefined ? undefined : Number(retention), configured: createTopics.retention },
+    }
+    const differs = Object.entries(found).filter(
+      ([, { is, configured }]) => is !== undefined && configured !== -1 && is !== configured,
+    )
+    if (differs.length > 0)
+      log.warn({ topic, ...Object.fromEntries(differs) }, 'a topic differs from the configuration')
+  }
+}
