@@ -21,7 +21,7 @@ test.each(['up', 'agent', 'forwarder', 'alerting', 'check-config'])(
     expect(stdout).toBe('')
     expect(stderr).toContain('thump.yaml:2:3 transport.kind')
     expect(stderr).toContain('thump.yaml:4:35 agent.amqp.pasword: unknown key "pasword"; did you mean "password"?')
-    expect(stderr).toContain('thump.yaml:7:10 alerting.routes[0].to[0]: channel "nobody" is not defined')
+    expect(stderr).toContain('thump.yaml:7:11 alerting.routes[0].to[0]: channel "nobody" is not defined')
   },
 )
 
