@@ -6,11 +6,25 @@ import { type ApiName, type BrokerLink, createLink, type Exchange, exchangeOf } 
 
 export type KafkaConfig = Config['transport']['kafka']
 
-const connectTimeoutMs = 10_000
-const requestTimeoutMs = 30_000
+/** How long silence is borne. */
+export interface KafkaTimes {
+  readonly connectTimeoutMs: number
+  /** A broker that does not answer for so long is taken for lost: its connections are closed. */
+  readonly requestTimeoutMs: number
+  /** A reader that is not heard of for so long loses its partitions to others. Brokers take 6 s to 30 min. */
+  readonly sessionTimeoutMs: number
+  readonly heartbeatMs: number
+}
+
+export const defaultTimes: KafkaTimes = {
+  connectTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  sessionTimeoutMs: 30_000,
+  heartbeatMs: 3000,
+}
 
 export interface RequestLimits {
-  /** A broker that says nothing for so long is taken for lost: its connections are closed. Default 30,000 ms. */
+  /** Where it is not `requestTimeoutMs`. */
   readonly timeoutMs?: number
   /** Fetches wait at the broker; they have a connection of their own, so that nothing waits behind them. */
   readonly isFetch?: boolean
@@ -20,14 +34,16 @@ export interface RequestLimits {
 export class KafkaClient {
   readonly #config: KafkaConfig
   readonly #log: Logger
+  readonly times: KafkaTimes
   readonly #links = new Map<string, BrokerLink>()
   readonly #connecting = new WeakMap<object, Promise<unknown>>()
   #addresses = new Map<number, string>()
   #turn = 0
   #isClosed = false
 
-  constructor(config: KafkaConfig, log: Logger) {
+  constructor(config: KafkaConfig, times: KafkaTimes, log: Logger) {
     this.#config = config
+    this.times = times
     this.#log = log
   }
 
@@ -54,7 +70,10 @@ export class KafkaClient {
     for (const address of this.#candidates(node)) {
       const link = this.#link(address)
       try {
-        return await within(limits.timeoutMs ?? requestTimeoutMs, this.#send(link, make, limits.isFetch ? 1 : 0))
+        return await within(
+          limits.timeoutMs ?? this.times.requestTimeoutMs,
+          this.#send(link, make, limits.isFetch ? 1 : 0),
+        )
       } catch (cause) {
         failure = cause
         this.#drop(address, link)
@@ -102,7 +121,7 @@ export class KafkaClient {
       host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
       port: Number(address.slice(colon + 1)),
       clientId: this.#config.clientId,
-      connectionTimeoutMs: connectTimeoutMs,
+      connectionTimeoutMs: this.times.connectTimeoutMs,
       ssl: tlsOptions(this.#config.tls),
       sasl: saslOptions(this.#config.sasl),
       log: this.#log,

@@ -19,7 +19,6 @@ import { Outage } from './outage.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { createMissing } from './topics.ts'
 
-const sessionTimeoutMs = 30_000
 const backoff = { baseMs: 200, maxMs: 5000 }
 /** How long a rebalance waits for handlers at work, then for their owner to commit and let go. */
 const handlersEndMs = 5000
@@ -70,7 +69,6 @@ export class KafkaConsumer implements Consumer {
       outage: this.#outage,
       groupId: `${parts.options.group}-${options.role}`,
       topics: options.topics.map((topic) => topics[topic]),
-      sessionTimeoutMs,
       prepare: () => this.#prepare(),
       given: (partitions) => this.#given(partitions),
       taken: (isLost) => this.#taken(isLost),

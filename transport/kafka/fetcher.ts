@@ -20,7 +20,6 @@ const idleWaitMs = 1000
 const busyWaitMs = 100
 const limits = { minBytes: 1, maxBytes: 8 * 2 ** 20, partitionBytes: 2 ** 20 }
 const lagIntervalMs = 3000
-const fetchTimeoutMs = 20_000
 const backoff = { baseMs: 200, maxMs: 5000 }
 /** So many failures of one partition alone are an outage worth telling. */
 const tellAfter = 5
@@ -147,7 +146,7 @@ export class Fetcher {
     }))
     const answers = (await client.exchange(leader, (link) => fetchExchange(link, wishes, { ...limits, maxWaitTime }), {
       isFetch: true,
-      timeoutMs: fetchTimeoutMs,
+      timeoutMs: client.times.requestTimeoutMs + maxWaitTime,
     })) as readonly FetchAnswer[]
     if (this.#ending.signal.aborted) return
     outage.worked()

@@ -12,7 +12,6 @@ export interface GroupDeps {
   readonly groupId: string
   /** Names on the wire. */
   readonly topics: readonly string[]
-  readonly sessionTimeoutMs: number
   /** Makes the topics where that is allowed, and asks for the metadata. */
   readonly prepare: () => Promise<void>
   /** The partitions are ours, topic → numbers, until `taken`. */
@@ -35,7 +34,6 @@ interface JoinAnswer {
 }
 
 const protocolName = 'roundrobin'
-const heartbeatMs = 3000
 const rebalanceTimeoutMs = 60_000
 /** How often the leader looks for partitions and topics that were added. */
 const metadataMaxAgeMs = 60_000
@@ -70,7 +68,7 @@ export class Group {
   }
 
   isMember(): boolean {
-    return this.#generation !== undefined && Date.now() - this.#lastBeatMs < this.#deps.sessionTimeoutMs
+    return this.#generation !== undefined && Date.now() - this.#lastBeatMs < this.#deps.client.times.sessionTimeoutMs
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -137,14 +135,14 @@ export class Group {
   }
 
   async #join(): Promise<ReadonlyMap<string, readonly number[]>> {
-    const { groupId, topics, sessionTimeoutMs: sessionTimeout } = this.#deps
+    const { groupId, topics, client } = this.#deps
     const metadata = groupProtocol.MemberMetadata.encode({ version: 0, topics })
     const join = () =>
       this.ask<JoinAnswer>(
         'JoinGroup',
         {
           groupId,
-          sessionTimeout,
+          sessionTimeout: client.times.sessionTimeoutMs,
           rebalanceTimeout: rebalanceTimeoutMs,
           memberId: this.#memberId,
           protocolType: 'consumer',
@@ -203,13 +201,14 @@ export class Group {
 
   /** Returns when the group rebalances, or the membership is lost. */
   async #stay(signal: AbortSignal): Promise<void> {
-    const { groupId, outage, sessionTimeoutMs } = this.#deps
+    const { groupId, outage, client } = this.#deps
+    const { heartbeatMs, sessionTimeoutMs } = client.times
     while (!signal.aborted) {
       await sleep(heartbeatMs, signal).catch(() => {})
       if (signal.aborted || this.#isLost || !this.#generation) return
       try {
         const { id: groupGenerationId, memberId } = this.#generation
-        const limit = Math.max(1000, sessionTimeoutMs - (Date.now() - this.#lastBeatMs))
+        const limit = Math.min(client.times.requestTimeoutMs, sessionTimeoutMs / 3)
         const answer = await this.ask<{ errorCode: number }>(
           'Heartbeat',
           { groupId, groupGenerationId, memberId },
@@ -256,7 +255,7 @@ export class Group {
 
   /** While partitions are taken up or handed over the group waits for us, as long as our heart beats. */
   async #beatingWhile(work: Promise<void>): Promise<void> {
-    const beating = setInterval(() => void this.#beat(), heartbeatMs)
+    const beating = setInterval(() => void this.#beat(), this.#deps.client.times.heartbeatMs)
     await work.finally(() => clearInterval(beating))
   }
 

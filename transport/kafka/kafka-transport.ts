@@ -5,7 +5,7 @@ import { RejectedError } from '../../runtime/errors.ts'
 import type { Started } from '../../runtime/shutdown.ts'
 import type { TransportDeps } from '../open-transport.ts'
 import type { Transport } from '../transport.ts'
-import { KafkaClient, type KafkaConfig } from './client.ts'
+import { defaultTimes, KafkaClient, type KafkaConfig } from './client.ts'
 import { type KafkaConsumer, startConsumer } from './consumer.ts'
 import { Metadata } from './metadata.ts'
 import { Outage } from './outage.ts'
@@ -25,9 +25,13 @@ export interface KafkaParts {
 const backoff = { baseMs: 200, maxMs: 10_000 }
 
 /** Events by way of Kafka. Starts without it, and waits for it. */
-export async function createKafkaTransport(options: KafkaOptions, deps: TransportDeps): Promise<Started<Transport>> {
+export async function createKafkaTransport(
+  options: KafkaOptions,
+  deps: TransportDeps,
+  times = defaultTimes,
+): Promise<Started<Transport>> {
   const log = deps.log.child({ component: 'transport.kafka' })
-  const parts: KafkaParts = { options, log, connect: () => new KafkaClient(options, log) }
+  const parts: KafkaParts = { options, log, connect: () => new KafkaClient(options, times, log) }
   const started = new Set<() => Promise<void>>()
   const consumers = new Set<KafkaConsumer>()
   showLag(deps, consumers)

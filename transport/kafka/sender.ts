@@ -17,7 +17,6 @@ export interface SenderDeps {
   readonly topicMissing: (queue: PartitionQueue) => Promise<void>
 }
 
-const produceTimeoutMs = 30_000
 /** Brokers refuse requests of 100 MiB; far below it the partitions take turns. */
 const maxRequestBytes = 16 * 2 ** 20
 const backoff = { baseMs: 100, maxMs: 5000 }
@@ -88,14 +87,16 @@ export class Sender {
 
   async #sendTo(leader: number, queues: readonly PartitionQueue[]): Promise<void> {
     const { client, outage } = this.#deps
+    const { requestTimeoutMs } = client.times
     this.#busy.add(leader)
     for (const queue of queues) queue.isUnderWay = true
     try {
       const identity = await this.#deps.identity()
       const sent = this.#gather(queues, identity)
       if (sent.length === 0) return
-      const answers = (await client.exchange(leader, (link) => produceExchange(link, sent, produceTimeoutMs), {
-        timeoutMs: produceTimeoutMs + 5000,
+      const answers = (await client.exchange(leader, (link) => produceExchange(link, sent, requestTimeoutMs), {
+        // The brokers give up first, and say so.
+        timeoutMs: requestTimeoutMs * 1.2,
       })) as readonly PartitionAnswer[]
       const errors = new Map(answers.map(({ topic, partition, error }) => [`${topic} ${partition}`, error]))
       for (const { queue } of sent) {

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../../runtime/clock.ts'
 import { type Logger, createLogger } from '../../../runtime/log.ts'
 import { createMetrics, type Metrics } from '../../../runtime/metrics.ts'
+import { defaultTimes, type KafkaTimes } from '../../../transport/kafka/client.ts'
 import { createKafkaTransport, type KafkaOptions } from '../../../transport/kafka/kafka-transport.ts'
 import type { ConsumerHandlers, ConsumerOptions, InRecord, Transport } from '../../../transport/transport.ts'
 import { shared } from '../../servers/shared.ts'
@@ -51,10 +52,11 @@ export interface Opened {
 }
 
 /** A transport that is gone at the end of the test. */
-export async function openKafka(options: KafkaOptions): Promise<Opened> {
+export async function openKafka(options: KafkaOptions, times: Partial<KafkaTimes> = {}): Promise<Opened> {
   const { log, told } = keepingLogger()
   const metrics = createMetrics()
-  const { value, stop } = await createKafkaTransport(options, { log, metrics, now: systemClock })
+  const deps = { log, metrics, now: systemClock }
+  const { value, stop } = await createKafkaTransport(options, deps, { ...defaultTimes, ...times })
   onTestFinished(stop)
   return { transport: value, metrics, told }
 }
