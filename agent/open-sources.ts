@@ -84,7 +84,7 @@ function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor):
     management: account && { url: api.url, ...account },
     tracing: tracing && { url: api.url, ...tracing },
     hmacKey: openHmacKey(redact, deps.config.dataDir),
-    mask: (text) => redactor.text(text),
+    mask: (text, count) => redactor.text(text, count),
   })
 }
 

@@ -42,6 +42,9 @@ export interface Redactor {
 /** Before the rest: what is left of a masked secret must not look like an address. The order is the order of masking. */
 const builtins: readonly Detector[] = [secrets, cards, rrn, licences, passports, accounts, phones, emails, names]
 export const builtinNames: readonly string[] = builtins.map(({ name }) => name)
+/** Most texts come again and again: names, keys, sentences about them. Those found clean are remembered. */
+const maxKept = 10_000
+const maxKeptLength = 200
 const longNumber = /\d(?:[ .()-]{0,3}\d){7,}/
 
 /** Throws where a pattern is not RE2's syntax or a builtin is unknown. */
@@ -58,7 +61,9 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
     hmacKey === undefined
       ? `[${rule}]`
       : `[${rule}:${createHmac('sha256', hmacKey).update(`${rule}:${value}`).digest('hex').slice(0, 10)}]`
+  const clean = new Set<string>()
   const text = (from: string, count?: Count): string => {
+    if (clean.has(from)) return from
     let result = from
     let digits = asciiDigits(result)
     const hasNumber = longNumber.test(digits)
@@ -73,6 +78,10 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
       result = replaceSpans(result, spans)
       digits = asciiDigits(result)
       count?.(detector.name, spans.length)
+    }
+    if (result === from && from.length <= maxKeptLength) {
+      if (clean.size >= maxKept) clean.clear()
+      clean.add(from)
     }
     return result
   }

@@ -41,43 +41,70 @@ const saslBytes = /(<<0(?:,[1-9]\d{0,2}){1,256},0,)(\d{1,3}(?:,\d{1,3})*)(?=>>|$
 const saslText = /((?:\\0|\\000|\u0000)[^\\"\u0000]{1,256}(?:\\0|\\000|\u0000))([^"\u0000]{1,512})/g
 const connectionRecord = /(\{amqp_params_(?:network|direct),\s*<<"(?:[^"\\]|\\.)*">>,\s*)(<<"(?:[^"\\]|\\.)*">>)/g
 
-/** Where none of a pattern's words stands, the pattern need not be tried. All in lower case. */
-const patterns: ReadonlyArray<{
+interface Pattern {
+  /** Where none of these stands, the pattern need not be tried. */
   readonly hints: readonly string[]
   readonly pattern: RegExp
   readonly span: (match: RegExpExecArray) => Span | undefined
-}> = [
-  { hints: ['private key'], pattern: privateKey, span: (match) => part(match, 0, '-----PRIVATE KEY-----') },
+}
+
+/** They show by themselves, in their own case. */
+const bare: readonly Pattern[] = [
+  { hints: ['PRIVATE KEY'], pattern: privateKey, span: (match) => part(match, 0, '-----PRIVATE KEY-----') },
+  {
+    hints: ['eyJ', 'AKIA', 'ASIA', 'AIza', 'xox', 'ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'glpat', 'hooks.slack'],
+    pattern: tokens,
+    span: (match) => part(match, 0),
+  },
+]
+/** They need a mark of some kind. In lower case. */
+const marked: readonly Pattern[] = [
   { hints: ['://'], pattern: uri, span: (match) => part(match, 2) },
+  { hints: ['<<0,'], pattern: saslBytes, span: (match) => part(match, 2) },
+  { hints: [String.raw`\0`, '\0'], pattern: saslText, span: (match) => part(match, 2) },
+  { hints: ['{amqp_params'], pattern: connectionRecord, span: (match) => part(match, 2, '<<"***">>') },
+]
+const schemes: readonly Pattern[] = [
   {
     hints: ['bearer', 'basic'],
     pattern: authorization,
     span: (match) => (isCredential(match) ? part(match, 3) : undefined),
   },
-  {
-    hints: ['eyj', 'akia', 'asia', 'aiza', 'xox', 'ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'glpat', 'hooks.slack'],
-    pattern: tokens,
-    span: (match) => part(match, 0),
-  },
-  { hints: ['<<0,'], pattern: saslBytes, span: (match) => part(match, 2) },
-  { hints: [String.raw`\0`, '\0'], pattern: saslText, span: (match) => part(match, 2) },
-  { hints: ['{amqp_params'], pattern: connectionRecord, span: (match) => part(match, 2, '<<"***">>') },
 ]
+const shortestBare = 16
+// oxlint-disable-next-line no-control-regex -- NUL is what separates user and password
+const mark = /[=:,<{\\\u0000]/
+const blank = /\s/
 
 /** Passwords, tokens and keys. What names them stays, so that a reader sees what was there. */
 export const secrets: Detector = {
   name: 'secrets',
   find(text) {
-    // Lower case must keep every position: the few letters that change their length stay as they are.
-    const lower = lowerCase(text)
     const spans: Span[] = []
-    for (const { hints, pattern, span } of patterns)
-      if (hints.some((hint) => lower.includes(hint))) spans.push(...spansOf(text, pattern, span))
-    for (const word of words) addKeyed(word, text, lower, spans)
+    if (text.length >= shortestBare) tryAll(bare, text, text, spans)
+    const hasMark = mark.test(text)
+    if (hasMark || blank.test(text)) {
+      const lower = lowerCase(text)
+      tryAll(schemes, text, lower, spans)
+      if (hasMark) {
+        tryAll(marked, text, lower, spans)
+        for (const word of words) addKeyed(word, text, lower, spans)
+      }
+    }
     return spans.length < 2 ? spans : withoutOverlaps(spans)
   },
 }
 
+function tryAll(patterns: readonly Pattern[], text: string, lower: string, spans: Span[]): void {
+  for (const { hints, pattern, span } of patterns)
+    for (const hint of hints) {
+      if (!lower.includes(hint)) continue
+      spans.push(...spansOf(text, pattern, span))
+      break
+    }
+}
+
+/** Keeps every position: the few letters whose lower case is longer stay as they are. */
 function lowerCase(text: string): string {
   const lower = text.toLowerCase()
   return lower.length === text.length ? lower : text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())

@@ -37,6 +37,8 @@ const keptNames: ReadonlySet<string> = new Set([
   'type',
   'status',
 ])
+/** A body was masked when it was read, before it was cut. */
+const keptBelow: Readonly<Record<string, ReadonlySet<string>>> = { rabbitmq: keptNames, amqp: new Set(['body']) }
 const maxDepth = 20
 
 /** Masks, in place, every text of an event that a stranger may have written. */
@@ -45,30 +47,40 @@ export function maskEvent(event: ThumpEvent, mask: Mask): void {
   const count: Count = (rule, found) => counts.set(rule, (counts.get(rule) ?? 0) + found)
   const walker = createWalker(mask, count)
   const fields = event as Record<string, unknown>
-  for (const [field, value] of Object.entries(fields)) {
+  for (const field in fields) {
     if (keptFields.has(field)) continue
-    fields[field] = field === 'rabbitmq' ? rabbitmqOf(value, walker) : walker(value)
+    const value = fields[field]
+    const masked = walker(value, keptBelow[field])
+    if (masked !== value) fields[field] = masked
   }
   if (counts.size === 0) return
   for (const { rule, count: before } of event.redacted ?? []) counts.set(rule, (counts.get(rule) ?? 0) + before)
   event.redacted = [...counts].map(([rule, total]) => ({ rule, count: total }))
 }
 
-function rabbitmqOf(value: unknown, walker: (value: unknown) => unknown): unknown {
-  if (typeof value !== 'object' || value === null) return walker(value)
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [name, keptNames.has(name) ? item : walker(item)]),
-  )
+const none: ReadonlySet<string> = new Set()
+/** Keys of tables are few, and strangers' keys are bounded by forgetting all. */
+const maxKeys = 5000
+const keys = new Map<string, boolean>()
+
+function isSecret(key: string): boolean {
+  let known = keys.get(key)
+  if (known === undefined) {
+    known = isSecretKey(key)
+    if (keys.size >= maxKeys) keys.clear()
+    keys.set(key, known)
+  }
+  return known
 }
 
 /** New objects where something changes, the same ones where nothing does: parts may be shared between events. */
 function createWalker(mask: Mask, count: Count) {
-  const walk = (value: unknown, depth = 0): unknown => {
+  const walk = (value: unknown, kept = none, depth = 0): unknown => {
     if (typeof value === 'string') return value === '' ? value : mask(value, count)
     if (typeof value === 'number') return number(value)
     if (typeof value !== 'object' || value === null) return value
     if (depth > maxDepth) return '(too deep)'
-    return Array.isArray(value) ? value.map((item) => walk(item, depth + 1)) : table(value, depth)
+    return Array.isArray(value) ? list(value, depth) : table(value as Record<string, unknown>, kept, depth)
   }
   /** A card or a phone number may stand as a number; a date or a size never is one. */
   const number = (value: number): unknown => {
@@ -77,17 +89,31 @@ function createWalker(mask: Mask, count: Count) {
     const masked = mask(text, count)
     return masked === text ? value : masked
   }
-  const table = (value: object, depth: number): unknown => {
-    const result: Record<string, unknown> = {}
-    for (const [key, item] of Object.entries(value)) {
-      const name = key.length < 8 ? key : mask(key, count)
-      result[name] = isSecretKey(key) ? secret(item, depth) : walk(item, depth + 1)
+  const list = (values: readonly unknown[], depth: number): unknown => {
+    let changed: unknown[] | undefined
+    for (let index = 0; index < values.length; index++) {
+      const masked = walk(values[index], none, depth + 1)
+      if (masked !== values[index]) (changed ??= [...values])[index] = masked
     }
-    return result
+    return changed ?? values
+  }
+  const table = (value: Record<string, unknown>, kept: ReadonlySet<string>, depth: number): unknown => {
+    let changed: Record<string, unknown> | undefined
+    for (const key in value) {
+      if (kept.has(key)) continue
+      const item = value[key]
+      const name = key.length < 8 ? key : mask(key, count)
+      const masked = isSecret(key) ? secret(item, depth) : walk(item, none, depth + 1)
+      if (masked === item && name === key) continue
+      changed ??= { ...value }
+      if (name !== key) delete changed[key]
+      changed[name] = masked
+    }
+    return changed ?? value
   }
   const secret = (item: unknown, depth: number): unknown => {
-    if (typeof item === 'object' && item !== null) return walk(item, depth + 1)
-    if (item === '' || item === '***' || typeof item === 'boolean') return item
+    if (typeof item === 'object' && item !== null) return walk(item, none, depth + 1)
+    if (item === undefined || item === '' || item === '***' || typeof item === 'boolean') return item
     count('secrets', 1)
     return '***'
   }

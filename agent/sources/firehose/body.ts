@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import type { ThumpEvent } from '../../../event/event.ts'
 
@@ -10,7 +10,15 @@ export interface BodyOptions {
   readonly payloadBytes: number
   readonly hmacKey: Uint8Array
   /** Applied before anything is cut: half a card number is still half a card number. */
-  readonly mask: (text: string) => string
+  readonly mask: Mask
+}
+
+/** Masks a text, and tells of each rule that did. */
+export type Mask = (text: string, count: (rule: string, count: number) => void) => string
+
+export interface DescribedBody {
+  readonly body: BodyFields
+  readonly redacted?: Array<{ rule: string; count: number }>
 }
 
 /** An event must fit a record of 1 MiB after JSON has escaped it. */
@@ -22,16 +30,23 @@ const slackBytes = 4096
 
 /** What is told of a body, by the configured mode. Pure; never throws: what cannot be read is its length and hash. */
 export function createBodyDescriber({ payload, payloadBytes, hmacKey, mask }: BodyOptions) {
+  const key = createSecretKey(hmacKey)
   const limit = Math.min(payload === 'full' ? maxFullBytes : payloadBytes, maxFullBytes)
-  return (body: Buffer, properties: Readonly<Record<string, unknown>>): BodyFields => {
-    if (payload === 'none') return { bytes: body.length }
-    const known = { bytes: body.length, hmac: createHmac('sha256', hmacKey).update(body).digest('base64url') }
-    if (payload === 'hash' || body.length === 0) return known
+  return (body: Buffer, properties: Readonly<Record<string, unknown>>): DescribedBody => {
+    if (payload === 'none') return { body: { bytes: body.length } }
+    const known = { bytes: body.length, hmac: createHmac('sha256', key).update(body).digest('base64url') }
+    if (payload === 'hash' || body.length === 0) return { body: known }
     const unpacked = unpack(body, properties['content_encoding'])
     const text = unpacked && textOf(unpacked.subarray(0, limit + slackBytes), properties['content_type'])
-    if (unpacked === undefined || text === undefined) return known
-    const content = cut(mask(text), limit)
-    return { ...known, content, ...((unpacked.length > limit || content.endsWith('…')) && { truncated: true }) }
+    if (unpacked === undefined || text === undefined) return { body: known }
+    const redacted: Array<{ rule: string; count: number }> = []
+    const masked = mask(text, (rule, count) => redacted.push({ rule, count }))
+    const content = cut(masked, limit)
+    const isCut = unpacked.length > limit || content !== masked
+    return {
+      body: { ...known, content, ...(isCut && { truncated: true }) },
+      ...(redacted.length > 0 && { redacted }),
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import type { Json, RabbitmqFields, ThumpEvent } from '../../../event/event.ts'
 import { uniqueEventId } from '../../../event/ids.ts'
 import type { Identity } from '../../source.ts'
 import { ownQueuePrefix } from '../../broker/own-names.ts'
+import type { DescribedBody } from './body.ts'
 import { plain, plainTable } from './plain.ts'
 
 /** One message of `amq.rabbitmq.trace`: the traced message's body, and all about it in the headers. */
@@ -11,15 +12,13 @@ export interface TraceMessage {
   readonly body: Buffer
 }
 
-type BodyFields = NonNullable<NonNullable<ThumpEvent['amqp']>['body']>
-
 export interface TraceContext {
   readonly identity: Pick<Identity, 'agentId' | 'agentVersion' | 'hostName' | 'cluster' | 'node'>
   /** When the agent received it: the trace itself carries no time. */
   readonly atMs: number
   readonly sequence: number
   /** What may be told of the body. */
-  readonly describeBody: (body: Buffer, properties: Readonly<Record<string, unknown>>) => BodyFields
+  readonly describeBody: (body: Buffer, properties: Readonly<Record<string, unknown>>) => DescribedBody
 }
 
 export type DecodedTrace =
@@ -42,6 +41,7 @@ export function decodeTrace(message: TraceMessage, context: TraceContext): Decod
   const messageHeaders = tableOf(properties['headers'])
   const rabbitmq = fieldsOf(message, isPublish, messageHeaders)
   const kept = plainTable(messageHeaders)
+  const described = context.describeBody(body, properties)
   const { identity, atMs } = context
   const cluster = identity.cluster()
   const node = textOf(headers['node']) ?? identity.node()
@@ -66,11 +66,12 @@ export function decodeTrace(message: TraceMessage, context: TraceContext): Decod
       operation: isPublish ? 'basic.publish' : 'basic.deliver',
       ...propertiesOf(properties, atMs),
       ...(Object.keys(kept).length > 0 && { headers: kept }),
-      body: context.describeBody(body, properties),
+      body: described.body,
     },
     ...(user !== undefined && { user: { name: user } }),
     ...sourceOf(rabbitmq.connection),
     rabbitmq,
+    ...(described.redacted && { redacted: described.redacted }),
   }
   return { kind: 'event', event }
 }

@@ -8,7 +8,7 @@ import type { AmqpOptions } from '../../broker/connection.ts'
 import type { ManagementAccount } from '../../broker/management.ts'
 import { selfEvent, type SelfReport } from '../../self-events.ts'
 import type { Emit, Identity, Source, SourceStatus } from '../../source.ts'
-import { type BodyOptions, createBodyDescriber } from './body.ts'
+import { type BodyOptions, createBodyDescriber, type Mask } from './body.ts'
 import { addSample, type CoverageSample, coverageOf } from './coverage.ts'
 import { diagnoseFirehose, traceCommand } from './diagnosis.ts'
 import { advanceGuard, type GuardState, openState, type Reading, restOf } from './guard.ts'
@@ -35,7 +35,7 @@ export interface FirehoseDeps {
   /** An administrator, used only to switch tracing. */
   readonly tracing?: ManagementAccount | undefined
   readonly hmacKey: Uint8Array
-  readonly mask: (text: string) => string
+  readonly mask: Mask
   readonly identity: Identity
   readonly emit: Emit
   readonly log: Logger

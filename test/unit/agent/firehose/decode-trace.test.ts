@@ -10,7 +10,7 @@ function decode(routingKey: string, headers: Record<string, unknown> = {}, body 
     body: Buffer.from(body),
     headers: { exchange_name: 'in', routing_keys: ['k'], vhost: '/', node: 'rabbit@mq1', user: 'app', ...headers },
   }
-  const describeBody = (bytes: Buffer) => ({ bytes: bytes.length })
+  const describeBody = (bytes: Buffer) => ({ body: { bytes: bytes.length } })
   return decodeTrace(message, { identity, atMs, sequence: 7, describeBody })
 }
 

@@ -9,7 +9,7 @@ import { refusalOf } from '../../../../agent/sources/firehose/version-gate.ts'
 function describeBody(body: Buffer | string, properties: object = {}, changes: Partial<BodyOptions> = {}) {
   const mask = (text: string) => text.replace(/\d{4}-\d{4}/g, '[number]')
   const options = { payload: 'excerpt', payloadBytes: 20, hmacKey: Buffer.from('k'), mask, ...changes } as const
-  return createBodyDescriber(options)(Buffer.from(body), { ...properties })
+  return createBodyDescriber(options)(Buffer.from(body), { ...properties }).body
 }
 
 describe('a body', () => {

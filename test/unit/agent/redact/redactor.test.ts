@@ -94,7 +94,7 @@ describe('an event', () => {
     amqp: {
       properties: { reply_to: 'x', user_id: '010-1234-5678', priority: 5 },
       headers: { password: 'hunter2', card: 4111111111111111, at: 1700000000000, deep: [{ tel: '02-312-3456' }] },
-      body: { bytes: 3, content: 'amqp://a:geheim@h' },
+      body: { bytes: 3, content: 'masked when it was read' },
     },
     rabbitmq: {
       queue: 'q.01012345678',
@@ -104,14 +104,14 @@ describe('an event', () => {
     url: { path: '/api?token=abc' },
   })
 
-  test('is masked in headers, arguments, properties, bodies, keys and messages; ids, names of things and users stay', () => {
+  test('is masked in headers, arguments, properties, keys and messages; ids, names of things and users stay', () => {
     const masked = event()
     byDefault.event(masked)
     expect(masked.message).toBe('from [emails]')
     expect(masked.amqp).toEqual({
       properties: { reply_to: 'x', user_id: '[phones]', priority: 5 },
       headers: { password: '***', card: '411111******1111', at: 1700000000000, deep: [{ tel: '[phones]' }] },
-      body: { bytes: 3, content: 'amqp://a:***@h' },
+      body: { bytes: 3, content: 'masked when it was read' },
     })
     expect(masked.rabbitmq).toEqual({
       queue: 'q.01012345678',
@@ -126,7 +126,7 @@ describe('an event', () => {
       expect.arrayContaining([
         { rule: 'emails', count: 2 },
         { rule: 'phones', count: 4 },
-        { rule: 'secrets', count: 4 },
+        { rule: 'secrets', count: 3 },
         { rule: 'cards', count: 1 },
       ]),
     )
