@@ -1,5 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts'
 import type { StateDatabase } from '../state/database.ts'
+import { resendNote } from './deliveries.ts'
 
 export interface Ack {
   readonly atMs: number
@@ -30,11 +31,12 @@ export function createAcks(db: StateDatabase, now: Clock) {
           )
           .run(now(), by, comment, alertId)
         if (Number(changes) === 0) return false
-        db.prepare('UPDATE notify_told SET repeat_at = NULL WHERE alert_id = ?').run(alertId)
+        db.prepare('UPDATE notify_told SET repeat_at = NULL WHERE alert_id = ? AND resend_ms IS NULL').run(alertId)
         db.prepare(
           `UPDATE notify_deliveries SET state = 'dropped', outcome = 'acked', settled_ms = ?
-             WHERE alert_id = ? AND kind IN ('repeat', 'escalation') AND state IN ('pending', 'held', 'laned')`,
-        ).run(now(), alertId)
+             WHERE alert_id = ? AND kind IN ('repeat', 'escalation') AND note IS NOT ?
+             AND state IN ('pending', 'held', 'laned')`,
+        ).run(now(), alertId, resendNote)
         return true
       }),
     /** Who has taken it. */

@@ -102,7 +102,7 @@ export class ChannelWorker {
 
   async #send(delivery: Delivery): Promise<void> {
     const { db, channel, deliveries, telemetry, now, picker, monotonic } = this.#deps
-    const notice = composeNotice(db, delivery)
+    const notice = composeNotice(db, delivery, channel.showsAtLeast)
     if (!notice) {
       deliveries.settle(delivery.id, 'dropped', 'alert-unknown', now())
       telemetry.count(delivery.channel, 'dropped')

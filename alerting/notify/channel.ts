@@ -22,7 +22,9 @@ export interface Attempt {
 export interface Channel {
   send(notice: Notice, attempt: Attempt): Promise<Answer>
   close(): Promise<void>
-  /** For how long the medium wants an alert told again while it fires; absent = never. */
+  /** The medium takes many alerts in one message: a digest then shows at least so many. */
+  readonly showsAtLeast?: number
+  /** How often the medium wants an alert told again while it fires; absent = never. */
   readonly resendMs?: number
 }
 

@@ -12,9 +12,9 @@ export function recordOf(db: StateDatabase, { kind, seq, alert_id }: Delivery): 
   return transition?.seq === seq && transition.alertId === alert_id ? transition.record : current()
 }
 
-/** The message of a delivery; undefined where nothing is known of its alert any more. */
-export function composeNotice(db: StateDatabase, delivery: Delivery): Notice | undefined {
-  if (delivery.kind === 'digest') return composeDigest(db, delivery)
+/** The message of a delivery; undefined where nothing is known of its alert any more. A digest shows its own number of alerts, or more. */
+export function composeNotice(db: StateDatabase, delivery: Delivery, showsAtLeast = 0): Notice | undefined {
+  if (delivery.kind === 'digest') return composeDigest(db, delivery, showsAtLeast)
   const record = recordOf(db, delivery)
   if (!record) return undefined
   const note = noteOf(delivery)
@@ -33,7 +33,7 @@ function noteOf({ note, episodes }: Delivery): string | undefined {
 
 const maxRules = 50
 
-function composeDigest(db: StateDatabase, delivery: Delivery): Notice | undefined {
+function composeDigest(db: StateDatabase, delivery: Delivery, showsAtLeast: number): Notice | undefined {
   const { total } = db
     .prepare('SELECT COUNT(DISTINCT thread) AS total FROM notify_deliveries WHERE batch = ?')
     .get(delivery.id) as { total: number }
@@ -50,7 +50,7 @@ function composeDigest(db: StateDatabase, delivery: Delivery): Notice | undefine
            WHERE id IN (SELECT MAX(id) FROM notify_deliveries WHERE batch = ? GROUP BY thread))
          ORDER BY place, rank DESC, id LIMIT ?`,
     )
-    .all(delivery.id, delivery.max_items ?? 10) as unknown as Delivery[]
+    .all(delivery.id, Math.max(showsAtLeast, delivery.max_items ?? 10)) as unknown as Delivery[]
   const alerts = members.map((member) => recordOf(db, member)).filter((record) => record !== undefined)
   const [first, ...rest] = alerts.toSorted((a, b) => rankOf(members, b) - rankOf(members, a))
   if (!first) return undefined

@@ -42,6 +42,9 @@ export type NewDelivery = Pick<Delivery, 'channel' | 'alert_id' | 'rule' | 'thre
     >
   >
 
+/** Marks a repeat that the medium wants, not the rule: an acknowledgement does not end it. */
+export const resendNote = 'resend'
+
 export const openStates = "('pending', 'held', 'laned', 'batched')"
 
 /** The delivery records. Every change is one statement; callers group them in transactions. */

@@ -2,7 +2,7 @@ import type { AlertingConfig } from '../../runtime/config/schema-alerting.ts'
 import { isActive, opensAt } from '../rules/calendar.ts'
 import type { StateDatabase } from '../state/database.ts'
 import type { AlertRecord } from '../transition.ts'
-import type { Delivery } from './deliveries.ts'
+import { type Delivery, resendNote } from './deliveries.ts'
 import type { Inhibition } from './inhibition.ts'
 import { quietUntil } from './quiet-hours.ts'
 import type { Silences } from './silences.ts'
@@ -31,8 +31,24 @@ const inhibitorWaitMs = 1000
 const pass: Verdict = { kind: 'pass' }
 const never = Number.MAX_SAFE_INTEGER
 
+/** Remembers answers for as long as the clock's minute is the same. */
+function perMinute<T>(): (key: string, nowMs: number, make: () => T) => T {
+  const known = new Map<string, T>()
+  let minute = 0
+  return (key, nowMs, make) => {
+    const current = Math.floor(nowMs / 60_000)
+    if (current !== minute) known.clear()
+    minute = current
+    const found = known.get(key) ?? make()
+    known.set(key, found)
+    return found
+  }
+}
+
 /** May this be told now? In this order: inhibition, silences, calendar and quiet hours, throttle. */
 export function createGate({ db, silences, inhibition, config, timezone }: GateDeps) {
+  const thisMinute = perMinute<Verdict>()
+
   function ofAlert(delivery: Delivery, record: AlertRecord, nowMs: number): Verdict {
     if (inhibition.isInhibited(record)) return { kind: 'hold', reason: 'inhibit', untilMs: never }
     const settledMs = delivery.created_ms + inhibitorWaitMs
@@ -45,21 +61,26 @@ export function createGate({ db, silences, inhibition, config, timezone }: GateD
   }
 
   function ofHours({ route }: Delivery, record: AlertRecord, nowMs: number): Verdict {
-    if (record.active && !isActive(record.active, nowMs)) {
-      return { kind: 'hold', reason: 'calendar', untilMs: opensAt(record.active, nowMs) ?? never }
-    }
+    const { active } = record
     const quiet = route === null ? undefined : config().routes[route]?.quiet
-    const untilMs = quiet && quietUntil(quiet, timezone, nowMs)
-    return untilMs === undefined ? pass : { kind: 'hold', reason: 'quiet', untilMs }
+    if (!active && !quiet) return pass
+    // Calendars are slow to ask, and a storm asks the same one thousands of times.
+    return thisMinute(`${JSON.stringify(active)} ${JSON.stringify(quiet)}`, nowMs, () => {
+      if (active && !isActive(active, nowMs)) {
+        return { kind: 'hold', reason: 'calendar', untilMs: opensAt(active, nowMs) ?? never }
+      }
+      const untilMs = quiet && quietUntil(quiet, timezone, nowMs)
+      return untilMs === undefined ? pass : { kind: 'hold', reason: 'quiet', untilMs }
+    })
   }
 
-  function isOver({ alert_id, kind }: Delivery): string | undefined {
+  function isOver({ alert_id, kind, note }: Delivery): string | undefined {
     if (kind !== 'repeat' && kind !== 'escalation') return undefined
     const alert = db.prepare('SELECT state, acked_ms FROM notify_alerts WHERE id = ?').get(alert_id) as
       | { state: string; acked_ms: number | null }
       | undefined
     if (alert?.state !== 'firing') return 'over-before-told'
-    return alert.acked_ms === null ? undefined : 'acked'
+    return alert.acked_ms === null || note === resendNote ? undefined : 'acked'
   }
 
   return {

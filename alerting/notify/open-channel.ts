@@ -1,9 +1,15 @@
 import type { ChannelConfig } from '../../runtime/config/schema-alerting.ts'
 import type { Channel, Wording } from './channel.ts'
+import { openAlertmanager } from './channels/alertmanager.ts'
+import { openCommand } from './channels/command.ts'
+import { openDiscord } from './channels/discord.ts'
 import { openEmail } from './channels/email.ts'
+import { openKakaowork } from './channels/kakaowork.ts'
+import { openPagerDuty } from './channels/pagerduty.ts'
 import { openSlack } from './channels/slack.ts'
+import { openTeams } from './channels/teams.ts'
+import { openTelegram } from './channels/telegram.ts'
 import { openWebhook } from './channels/webhook.ts'
-import { channelError } from './required.ts'
 
 /** Opens no connection yet. Throws ConfigError where the channel cannot work as configured. */
 export function openChannel(name: string, config: ChannelConfig, wording: Wording): Channel {
@@ -14,7 +20,19 @@ export function openChannel(name: string, config: ChannelConfig, wording: Wordin
       return openSlack(name, config, wording)
     case 'email':
       return openEmail(name, config, wording)
-    default:
-      throw channelError(name, 'type', `channel type "${config.type}" is not available in this version`)
+    case 'pagerduty':
+      return openPagerDuty(name, config, wording)
+    case 'teams':
+      return openTeams(name, config, wording)
+    case 'discord':
+      return openDiscord(name, config, wording)
+    case 'telegram':
+      return openTelegram(name, config, wording)
+    case 'alertmanager':
+      return openAlertmanager(name, config, wording)
+    case 'command':
+      return openCommand(config, wording)
+    case 'kakaowork':
+      return openKakaowork(name, config, wording)
   }
 }

@@ -15,15 +15,18 @@ export function quietCalendar({ days, hours, tz }: Quiet, timezone: string): Cal
   return { ...(parsedDays && { days: parsedDays }), hours: known, tz: tz ?? timezone }
 }
 
-/** When the quiet ends, or undefined where it is not quiet now. */
+const minute = 60_000
+const step = 15 * minute
+const longest = 8 * 86_400_000
+
+/** When the quiet ends, to the minute, or undefined where it is not quiet now. */
 export function quietUntil(quiet: Quiet, timezone: string, nowMs: number): number | undefined {
   const calendar = quietCalendar(quiet, timezone)
   if (!calendar || !isActive(calendar, nowMs)) return undefined
-  // To the minute: the end of a range is where the calendar closes.
-  const minute = 60_000
-  let at = Math.floor(nowMs / minute) * minute + minute
-  const end = nowMs + 8 * 86_400_000
-  while (at < end && isActive(calendar, at)) at += minute
+  const start = Math.floor(nowMs / minute) * minute
+  let at = start
+  while (at < start + longest && isActive(calendar, at)) at += step
+  while (at > start && !isActive(calendar, at - minute)) at -= minute
   return at
 }
 

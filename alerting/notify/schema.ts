@@ -26,7 +26,7 @@ export const notifySchema: readonly string[] = [
    CREATE INDEX notify_by_alert ON notify_deliveries (alert_id);
    CREATE INDEX notify_settled ON notify_deliveries (channel, settled_ms) WHERE settled_ms IS NOT NULL;
    CREATE INDEX notify_fallbacks ON notify_deliveries (fallback_at) WHERE fallback_at IS NOT NULL;
-   CREATE TABLE notify_told (alert_id TEXT, channel TEXT, last_ms REAL NOT NULL, repeat_at REAL, ref TEXT,
+   CREATE TABLE notify_told (alert_id TEXT, channel TEXT, last_ms REAL NOT NULL, repeat_at REAL, resend_ms REAL, ref TEXT,
      PRIMARY KEY (alert_id, channel)) WITHOUT ROWID;
    CREATE INDEX notify_repeats ON notify_told (repeat_at) WHERE repeat_at IS NOT NULL;
    CREATE TABLE notify_throttles (channel TEXT, thread TEXT, last_ms REAL NOT NULL, wait_ms REAL NOT NULL,

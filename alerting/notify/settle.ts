@@ -1,6 +1,6 @@
 import type { AlertingConfig } from '../../runtime/config/schema-alerting.ts'
 import type { StateDatabase } from '../state/database.ts'
-import type { Deliveries, Delivery } from './deliveries.ts'
+import { type Deliveries, type Delivery, resendNote } from './deliveries.ts'
 import type { Notice } from './notice.ts'
 import { afterTelling, readThrottle, writeThrottle } from './throttle.ts'
 import { spanOf } from './times.ts'
@@ -23,14 +23,14 @@ export function createSettler({ db, deliveries, config }: SettlerDeps) {
     nowMs: number,
   ): void {
     db.prepare(
-      `INSERT INTO notify_told (alert_id, channel, last_ms, repeat_at, ref)
-         SELECT d.alert_id, ?, ?, CASE WHEN MAX(a.state) = 'firing' AND MAX(a.acked_ms) IS NULL
-           THEN ? + COALESCE(?, MAX(d.repeat_ms)) END, ?
+      `INSERT INTO notify_told (alert_id, channel, last_ms, repeat_at, resend_ms, ref)
+         SELECT d.alert_id, ?1, ?2, CASE WHEN MAX(a.state) = 'firing' AND (?3 IS NOT NULL OR MAX(a.acked_ms) IS NULL)
+           THEN ?2 + COALESCE(?3, MAX(d.repeat_ms)) END, ?3, ?4
          FROM notify_deliveries d JOIN notify_alerts a ON a.id = d.alert_id
-         WHERE d.${members} = ? AND d.kind != 'resolved' AND d.kind != 'digest' GROUP BY d.alert_id
+         WHERE d.${members} = ?5 AND d.kind != 'resolved' AND d.kind != 'digest' GROUP BY d.alert_id
        ON CONFLICT DO UPDATE SET last_ms = excluded.last_ms, repeat_at = excluded.repeat_at,
-         ref = COALESCE(notify_told.ref, excluded.ref)`,
-    ).run(channel, nowMs, nowMs, resendMs, ref ?? null, value)
+         resend_ms = excluded.resend_ms, ref = COALESCE(notify_told.ref, excluded.ref)`,
+    ).run(channel, nowMs, resendMs, ref ?? null, value)
   }
 
   function throttle({ channel, thread, kind }: Delivery, notice: Notice, nowMs: number): void {
@@ -121,14 +121,15 @@ export function createSettler({ db, deliveries, config }: SettlerDeps) {
       db.transaction(() => {
         const due = db
           .prepare(
-            `SELECT t.channel, d.* FROM notify_told t JOIN notify_deliveries d ON d.id =
+            `SELECT d.*, t.resend_ms FROM notify_told t JOIN notify_deliveries d ON d.id =
                (SELECT MAX(id) FROM notify_deliveries WHERE alert_id = t.alert_id AND channel = t.channel AND state = 'done')
              WHERE t.repeat_at <= ?`,
           )
-          .all(nowMs) as unknown as Delivery[]
-        for (const { channel, alert_id, rule, thread, seq, rank, route, repeat_ms, is_plain } of due) {
+          .all(nowMs) as unknown as Array<Delivery & { readonly resend_ms: number | null }>
+        for (const { channel, alert_id, rule, thread, seq, rank, route, repeat_ms, is_plain, resend_ms } of due) {
+          const note = resend_ms === null ? null : resendNote
           deliveries.add(
-            { channel, alert_id, rule, thread, seq, rank, route, repeat_ms, is_plain, kind: 'repeat' },
+            { channel, alert_id, rule, thread, seq, rank, route, repeat_ms, is_plain, note, kind: 'repeat' },
             nowMs,
           )
         }

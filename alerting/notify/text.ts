@@ -41,7 +41,12 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/gu, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-/** Words that call everybody lose their power by an invisible space; nothing else of the text changes. */
+/** Names that a medium would call (`@here`, `@someone`, `<@U1>`) lose their power by an invisible space; mail addresses stay. */
 export function withoutCalls(text: string): string {
-  return text.replace(/@(?=(?:here|channel|everyone|all|group)\b)/giu, '@\u200b')
+  return text.replace(/(?<![\w.+-])@(?=\w)/gu, '@\u200b').replace(/<(?=[@!#])/gu, '<\u200b')
+}
+
+/** Marks of Markdown become the characters they are, and nobody is called. */
+export function escapeMarkdown(text: string): string {
+  return withoutCalls(text.replace(/[\\`*_{}[\]()#+~|<>]/gu, '\\$&'))
 }

@@ -1,5 +1,6 @@
 import { type Story, tellStory } from '../facts.ts'
 import type { Notice } from '../notice.ts'
+import { storyText } from '../story-text.ts'
 import { escapeHtml } from '../text.ts'
 import type { Wording } from '../channel.ts'
 
@@ -14,22 +15,7 @@ const colours = { info: '#1d6fb8', warning: '#b58900', high: '#cb4b16', critical
 /** One message as a mail: the subject is one line, the text and the page say the same. */
 export function mailText(notice: Notice, wording: Wording): MailText {
   const story = tellStory(notice, wording)
-  return { subject: `[Thump] ${story.title}`, text: asText(story), html: asHtml(story) }
-}
-
-function asText(story: Story): string {
-  const width = Math.max(0, ...story.facts.map(({ name }) => name.length))
-  return [
-    story.title,
-    ...(story.note === undefined ? [] : [story.note]),
-    ...(story.description === undefined ? [] : ['', story.description]),
-    '',
-    ...story.facts.map(({ name, value }) => `${`${name}:`.padEnd(width + 2)}${value}`),
-    ...(story.lines.length === 0 ? [] : ['', ...story.lines.map((line) => `  ${line}`)]),
-    ...(story.runbook === undefined ? [] : ['', `Runbook: ${story.runbook}`]),
-    ...(story.link === undefined ? [] : ['', story.link]),
-    '',
-  ].join('\n')
+  return { subject: `[Thump] ${story.title}`, text: storyText(story), html: asHtml(story) }
 }
 
 function asHtml(story: Story): string {

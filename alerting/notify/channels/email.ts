@@ -103,7 +103,7 @@ interface MailError {
   readonly message?: string
 }
 
-/** 4xx is later, 5xx never; a login that fails is the operator's to mend, and the mail waits for that. */
+/** 4xx is later, 5xx never; a login or an encryption that fails is the operator's to mend, and the mail waits for that. */
 export function answerOfMail(error: unknown): Answer {
   const { code, responseCode, response, message } = error as MailError
   if (responseCode === undefined) {
@@ -113,6 +113,6 @@ export function answerOfMail(error: unknown): Answer {
   }
   const reason = `smtp-${responseCode}`
   const detail = (response ?? message ?? reason).slice(0, 200)
-  if (code === 'EAUTH' || responseCode < 500) return { kind: 'retry', reason, detail }
+  if (code === 'EAUTH' || code === 'ETLS' || responseCode < 500) return { kind: 'retry', reason, detail }
   return { kind: 'permanent', reason, detail }
 }

@@ -15,9 +15,10 @@ const sectionLimit = 2900
 const maxFields = 10
 const colours = { info: '🔵', warning: '🟡', high: '🟠', critical: '🔴' } as const
 
-/** Slack's three characters escaped, and words that call a whole channel disarmed. */
+/** Slack's three characters escaped, calls disarmed, and no backtick that would open or end a block. */
 export function escapeSlack(text: string): string {
-  return withoutCalls(text.replace(/&/gu, '&amp;').replace(/</gu, '&lt;').replace(/>/gu, '&gt;'))
+  const escaped = text.replace(/&/gu, '&amp;').replace(/</gu, '&lt;').replace(/>/gu, '&gt;')
+  return withoutCalls(escaped).replaceAll('`', '\u02cb')
 }
 
 export function slackMessage(notice: Notice, wording: Wording): SlackMessage {
@@ -40,11 +41,11 @@ function bodyBlocks(story: Story): Array<Record<string, unknown>> {
   return blocks
 }
 
-/** Whole lines, as many as fit; a backtick cannot end the block. */
+/** Whole lines, as many as fit. */
 function codeBlock(lines: readonly string[]): string {
   let text = ''
   for (const line of lines) {
-    const next = `${escapeSlack(line).replaceAll('`', '\u02cb')}\n`
+    const next = `${escapeSlack(line)}\n`
     if (text.length + next.length > sectionLimit - 10) break
     text += next
   }

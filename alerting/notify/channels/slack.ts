@@ -1,6 +1,7 @@
 import type { ChannelConfig } from '../../../runtime/config/schema-alerting.ts'
 import type { Answer, Attempt, Channel, Wording } from '../channel.ts'
 import { answerOfFailure, answerOfStatus, createHttpClient, type HttpAnswer, type HttpClient } from '../http.ts'
+import { jsonChannel, jsonOf } from '../json-post.ts'
 import type { Notice } from '../notice.ts'
 import { channelError, required } from '../required.ts'
 import { slackMessage } from './slack-blocks.ts'
@@ -9,25 +10,13 @@ type SlackConfig = Extract<ChannelConfig, { type: 'slack' }>
 
 /** By an incoming webhook: one message a change. By a bot's token: one message an alert, edited, with its story in the thread. */
 export function openSlack(name: string, config: SlackConfig, wording: Wording): Channel {
-  if (config.webhookUrl) return openIncomingWebhook(config.webhookUrl.reveal(), config, wording)
+  if (config.webhookUrl) {
+    const url = config.webhookUrl.reveal()
+    return jsonChannel(config, (notice) => ({ url, body: slackMessage(notice, wording) }))
+  }
   if (!config.token) throw channelError(name, '', `slack channel "${name}" needs webhookUrl, or token and channel`)
   const target = required(config.channel, name, 'channel', `slack channel "${name}" needs channel beside its token`)
   return openBot({ token: config.token.reveal(), target, apiUrl: config.apiUrl }, config, wording)
-}
-
-function openIncomingWebhook(url: string, config: SlackConfig, wording: Wording): Channel {
-  const http = createHttpClient(config)
-  return {
-    async send(notice, { signal, nowMs }) {
-      try {
-        const body = JSON.stringify(slackMessage(notice, wording))
-        return answerOfStatus(await http.send({ url, headers: jsonHeaders, body, signal }), nowMs)
-      } catch (error) {
-        return answerOfFailure(error)
-      }
-    },
-    close: () => http.close(),
-  }
 }
 
 const jsonHeaders = { 'content-type': 'application/json; charset=utf-8' }
@@ -82,7 +71,9 @@ function placeOf(ref: string | undefined): { channel?: string; ts?: string } {
   return channel !== undefined && ts !== undefined ? { channel, ts } : {}
 }
 
+// An answer that is not Slack's comes from something between it and us.
 const passing = new Set([
+  'unreadable-answer',
   'ratelimited',
   'internal_error',
   'fatal_error',
@@ -91,23 +82,22 @@ const passing = new Set([
   'team_added_to_org',
 ])
 
+interface SlackAnswer {
+  readonly ok: boolean
+  readonly error: string
+  readonly channel: string
+  readonly ts: string
+}
+
 /** Slack's API answers 200 also where it refuses. */
 export function answerOfSlack(answer: HttpAnswer, nowMs: number): Answer {
   const byStatus = answerOfStatus(answer, nowMs)
   if (byStatus.kind !== 'ok') return byStatus
-  const { ok, error, channel, ts } = parsed(answer.text)
+  const { ok, error, channel, ts } = jsonOf<SlackAnswer>(answer)
   if (ok !== true) {
     const reason = error ?? 'unreadable-answer'
     const detail = `Slack answered ${reason}`
     return passing.has(reason) ? { kind: 'retry', reason, detail } : { kind: 'permanent', reason, detail }
   }
   return { kind: 'ok', ...(channel !== undefined && ts !== undefined && { ref: `${channel} ${ts}` }) }
-}
-
-function parsed(text: string): { ok?: boolean; error?: string; channel?: string; ts?: string } {
-  try {
-    return JSON.parse(text) as { ok?: boolean }
-  } catch {
-    return {}
-  }
 }
