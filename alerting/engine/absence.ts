@@ -1,4 +1,5 @@
 import { addActiveTime } from '../rules/calendar.ts'
+import { fieldValue } from '../rules/field.ts'
 import type { Spec } from '../rules/rule.ts'
 import type { Calendar } from '../transition.ts'
 import type { Evaluator, KeyState } from './key-state.ts'
@@ -11,6 +12,7 @@ interface AbsenceWindow {
 }
 
 const maxNodes = 16
+const nodePath = ['service', 'node', 'name']
 
 /** Fires at the last event plus `for`, on a clock that stands still outside the rule's calendar. */
 export function createAbsence(
@@ -24,8 +26,9 @@ export function createAbsence(
     fresh: (atMs): AbsenceWindow => ({ sinceMs: atMs, nodes: [] }),
     take(turn, hit) {
       const window = windowOf(turn.state)
-      const node = hit.event.service?.node?.name
-      if (node !== undefined && !window.nodes.includes(node)) window.nodes = [...window.nodes, node].slice(-maxNodes)
+      const node = fieldValue(hit.event, nodePath)
+      if (typeof node === 'string' && !window.nodes.includes(node))
+        window.nodes = [...window.nodes, node].slice(-maxNodes)
       if (hit.atMs <= window.sinceMs) return undefined
       window.sinceMs = hit.atMs
       const { alert } = turn.state

@@ -5,8 +5,10 @@ import type { Rule } from '../rules/rule.ts'
 import type { AlertRecord, KeyValue } from '../transition.ts'
 import { Changes, type ChangeSet, type NewTransition, type ReadPosition, type RuleMemory } from './changes.ts'
 import type { Hit, KeyState } from './key-state.ts'
-import { PartitionClocks } from './partition-clocks.ts'
-import { type EngineCounts, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
+import { parseTime, timeOfBytes } from './event-time.ts'
+import { createNetwork, type Network } from './network.ts'
+import { advanceTo, markRead, PartitionClocks } from './partition-clocks.ts'
+import { type EngineCounts, type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
 
 export interface EngineOptions {
   readonly allowedLatenessMs: number
@@ -71,8 +73,17 @@ export interface Engine {
   status(): readonly RuleStatus[]
 }
 
+const nodePath = ['service', 'node', 'name']
 const heartbeatSilenceMs = 180_000
-const utf8 = new TextDecoder()
+/** What time alone decides lies a lateness back anyway: it is looked at this often, however many batches come. */
+const settleEveryMs = 250
+
+/** The rules that listen to a topic, and which of them an event may concern. */
+interface Route {
+  readonly runtimes: readonly RuleRuntime[]
+  readonly clocks: readonly RuleClock[]
+  readonly network: Network
+}
 
 /** Events in, alert transitions out, on event time. Pure: wall clock comes as an argument, all effects go out as changes. */
 export function createEngine(options: EngineOptions): Engine {
@@ -88,12 +99,13 @@ class EventTimeEngine implements Engine {
   readonly #heartbeats = new Map<string, number>()
   #hasHeartbeats = false
   #runtimes = new Map<string, RuleRuntime>()
-  #routes = new Map<TopicName, RuleRuntime[]>()
+  #routes = new Map<TopicName, Route>()
   #composites: RuleRuntime[] = []
   /** By member. */
   #memberOf = new Map<string, RuleRuntime[]>()
   #topicsOf = new Map<string, readonly TopicName[]>()
   #nowMs = 0
+  #settledMs = Number.NEGATIVE_INFINITY
 
   constructor(options: EngineOptions) {
     this.#options = options
@@ -182,19 +194,31 @@ class EventTimeEngine implements Engine {
   #route(): void {
     const all = [...this.#runtimes.values()]
     this.#composites = all.filter(({ rule }) => rule.spec.kind === 'composite')
-    this.#routes = new Map()
     this.#memberOf = new Map()
     this.#topicsOf = new Map()
+    const byTopic = new Map<TopicName, RuleRuntime[]>()
     for (const runtime of all) {
       const { rule } = runtime
       if (rule.spec.kind !== 'composite') {
         this.#topicsOf.set(rule.id, rule.topics)
-        for (const topic of rule.topics) this.#routes.set(topic, [...(this.#routes.get(topic) ?? []), runtime])
+        for (const topic of rule.topics) append(byTopic, topic, runtime)
         continue
       }
       const members = [...rule.spec.allOf, ...rule.spec.anyOf]
-      for (const id of members) this.#memberOf.set(id, [...(this.#memberOf.get(id) ?? []), runtime])
+      for (const id of members) append(this.#memberOf, id, runtime)
       this.#topicsOf.set(rule.id, [...new Set(members.flatMap((id) => this.#runtimes.get(id)?.rule.topics ?? []))])
+    }
+    this.#routes = new Map([...byTopic].map(([topic, runtimes]) => [topic, this.#routeOf(runtimes)]))
+  }
+
+  #routeOf(runtimes: readonly RuleRuntime[]): Route {
+    return {
+      runtimes,
+      clocks: runtimes.map((runtime) => ({
+        watermarkMs: () => this.#watermark(runtime),
+        mayDecide: () => !runtime.waitsWhileBehind || !this.#isBehind(runtime),
+      })),
+      network: createNetwork(runtimes.map(({ rule }) => rule)),
     }
   }
 
@@ -225,37 +249,51 @@ class EventTimeEngine implements Engine {
     let position = this.#next.get(key)
     if (!position) this.#next.set(key, (position = { topic, partition, next: 0 }))
     this.#touched.add(key)
+    const clock = this.#clocks.of(topic, partition)
+    const route = this.#routes.get(topic)
     for (const { offset, timestampMs, value } of records) {
       // What was read before a reconnect and comes again is not taken twice.
       if (offset < position.next) continue
       position.next = offset + 1
-      const event = parse(value)
-      let atMs = timeOf(event) ?? timestampMs
+      const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+      const skippedMs = isUnconcerned(topic, route, bytes) ? timeOfBytes(bytes) : undefined
+      const event = skippedMs === undefined ? parse(bytes) : undefined
+      let atMs = skippedMs ?? timeOf(event) ?? timestampMs
       if (atMs > nowMs + allowedLatenessMs) {
         counts.ahead()
         atMs = nowMs
       }
-      this.#clocks.read(topic, partition, { offset, atMs, highWatermark })
-      if (event === undefined) counts.invalid('not-an-object')
-      else this.#takeEvent(event, { id: idOf(event) ?? `${key} ${offset}`, atMs, topic })
+      advanceTo(clock, atMs, offset + 1 < highWatermark)
+      if (event !== undefined) this.#takeEvent(event, route, { id: idOf(event) ?? `${key} ${offset}`, atMs, topic })
+      else if (skippedMs === undefined) counts.invalid('not-an-object')
+      markRead(clock, offset, atMs, highWatermark)
     }
-    this.settle(nowMs)
+    if (nowMs - this.#settledMs >= settleEveryMs) this.settle(nowMs)
   }
 
-  #takeEvent(event: ThumpEvent, { id, atMs, topic }: { id: string; atMs: number; topic: TopicName }): void {
-    const nowMs = this.#nowMs
+  #takeEvent(
+    event: ThumpEvent,
+    route: Route | undefined,
+    { id, atMs, topic }: { id: string; atMs: number; topic: TopicName },
+  ): void {
     if (topic === 'THUMP') this.#hear(event, atMs)
-    for (const runtime of this.#routes.get(topic) ?? []) {
+    if (!route) return
+    const arrival = { event, id, atMs, topic, nowMs: this.#nowMs }
+    for (const index of route.network.candidates(event)) {
+      const runtime = route.runtimes[index] as RuleRuntime
       // A rule that hears its own alerts would never fall silent.
       if (topic === 'THUMP' && fieldValue(event, ['thump', 'alert', 'rule']) === runtime.rule.id) continue
-      const mayDecide = !runtime.waitsWhileBehind || !this.#isBehind(runtime)
-      runtime.take({ event, id, atMs, topic, nowMs }, this.#watermark(runtime), mayDecide)
+      runtime.take(arrival, route.clocks[index] as RuleClock)
     }
   }
 
   #hear(event: ThumpEvent, atMs: number): void {
-    if (event.event?.dataset !== 'thump.agent' || event.event.action !== 'heartbeat') return
-    const node = event.service?.node?.name
+    if (
+      fieldValue(event, ['event', 'dataset']) !== 'thump.agent' ||
+      fieldValue(event, ['event', 'action']) !== 'heartbeat'
+    )
+      return
+    const node = fieldValue(event, nodePath)
     if (typeof node !== 'string') return
     this.#heartbeats.set(node, Math.max(this.#heartbeats.get(node) ?? atMs, atMs))
     this.#hasHeartbeats = true
@@ -275,6 +313,7 @@ class EventTimeEngine implements Engine {
 
   settle(nowMs: number): void {
     this.#nowMs = nowMs
+    this.#settledMs = nowMs
     for (const runtime of this.#runtimes.values()) {
       runtime.expire(nowMs)
       if (runtime.rule.spec.kind === 'composite' || (runtime.waitsWhileBehind && this.#isBehind(runtime))) continue
@@ -339,10 +378,21 @@ class EventTimeEngine implements Engine {
   }
 }
 
+function append<K, V>(map: Map<K, V[]>, key: K, item: V): void {
+  const list = map.get(key)
+  if (list) list.push(item)
+  else map.set(key, [item])
+}
+
+/** Heartbeats are read from every event of THUMP; elsewhere the bytes may show that no rule is concerned. */
+function isUnconcerned(topic: TopicName, route: Route | undefined, bytes: Buffer): boolean {
+  return topic !== 'THUMP' && !(route?.network.mayConcern(bytes) ?? false)
+}
+
 /** Any JSON object is an event; what it lacks is absent. */
-function parse(value: Uint8Array): ThumpEvent | undefined {
+function parse(bytes: Buffer): ThumpEvent | undefined {
   try {
-    const parsed: unknown = JSON.parse(utf8.decode(value))
+    const parsed: unknown = JSON.parse(bytes.toString())
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as ThumpEvent) : undefined
   } catch {
     return undefined
@@ -351,9 +401,7 @@ function parse(value: Uint8Array): ThumpEvent | undefined {
 
 function timeOf(event: ThumpEvent | undefined): number | undefined {
   const text = event?.['@timestamp']
-  if (typeof text !== 'string') return undefined
-  const atMs = Date.parse(text)
-  return Number.isNaN(atMs) ? undefined : atMs
+  return typeof text === 'string' ? parseTime(text) : undefined
 }
 
 function idOf(event: ThumpEvent): string | undefined {

@@ -1,12 +1,14 @@
 import type { TopicName } from '../../event/topics.ts'
 
 /** How far one partition has been read, in event time. */
-interface PartitionClock {
+export interface PartitionClock {
   readonly topic: TopicName
   readonly partition: number
   /** The greatest event time read, or wall clock while idle; never goes back. Lateness is each rule's own. */
   clockMs: number
   lastReadMs: number
+  /** Of the record in hand, where others lie behind it; else Infinity. */
+  handMs: number
   hasLag: boolean
   /** Since when it has been fully read without a record. */
   idleSinceMs: number | undefined
@@ -17,6 +19,22 @@ interface PartitionClock {
 
 /** A partition without a record for this long follows wall clock. */
 const idleAfterMs = 5000
+
+/** Before a record is taken: its time is known, and whether more lies behind it. `atMs` is already bounded by wall clock. */
+export function advanceTo(clock: PartitionClock, atMs: number, hasLag: boolean): void {
+  if (atMs > clock.clockMs) clock.clockMs = atMs
+  clock.handMs = hasLag ? atMs : Number.POSITIVE_INFINITY
+}
+
+/** After it was taken: only then is what lies up to it decided upon. */
+export function markRead(clock: PartitionClock, offset: number, atMs: number, highWatermark: number): void {
+  clock.lastReadMs = atMs
+  clock.handMs = Number.POSITIVE_INFINITY
+  clock.idleSinceMs = undefined
+  clock.hasLag = offset + 1 < highWatermark
+  clock.backlogEnd ??= highWatermark
+  if (offset + 1 >= clock.backlogEnd) clock.isBacklogged = false
+}
 
 /** Watermarks by topic. Pure: wall clock comes in as an argument. */
 export class PartitionClocks {
@@ -31,6 +49,7 @@ export class PartitionClocks {
       partition,
       clockMs: clockMs ?? Number.NEGATIVE_INFINITY,
       lastReadMs: Number.POSITIVE_INFINITY,
+      handMs: Number.POSITIVE_INFINITY,
       hasLag: true,
       idleSinceMs: undefined,
       isBacklogged: true,
@@ -50,15 +69,9 @@ export class PartitionClocks {
     )
   }
 
-  /** A record was read; `atMs` is already bounded by wall clock. */
-  read(topic: TopicName, partition: number, record: { offset: number; atMs: number; highWatermark: number }): void {
-    const clock = this.#get(topic, partition)
-    clock.clockMs = Math.max(clock.clockMs, record.atMs)
-    clock.lastReadMs = record.atMs
-    clock.idleSinceMs = undefined
-    clock.hasLag = record.offset + 1 < record.highWatermark
-    clock.backlogEnd ??= record.highWatermark
-    if (record.offset + 1 >= clock.backlogEnd) clock.isBacklogged = false
+  /** For `advanceTo` and `markRead`. */
+  of(topic: TopicName, partition: number): PartitionClock {
+    return this.#get(topic, partition)
   }
 
   /** It was read to its end at `wallMs`; told again and again while it stays so. */
@@ -86,7 +99,8 @@ export class PartitionClocks {
   isBehind(topics: readonly TopicName[], nowMs: number, latenessMs: number): boolean {
     return topics.some((topic) =>
       (this.#byTopic.get(topic) ?? []).some(
-        (clock) => clock.isBacklogged || (clock.hasLag && clock.lastReadMs < nowMs - latenessMs),
+        ({ isBacklogged, hasLag, lastReadMs, handMs }) =>
+          isBacklogged || (hasLag && lastReadMs < nowMs - latenessMs) || handMs < nowMs - latenessMs,
       ),
     )
   }

@@ -30,6 +30,12 @@ export interface RuntimeContext {
   readonly decided: (rule: Rule, transition: NewTransition) => void
 }
 
+/** How far a rule may decide, asked only where an event concerns it. */
+export interface RuleClock {
+  watermarkMs(): number
+  mayDecide(): boolean
+}
+
 export interface Arrival {
   readonly event: ThumpEvent
   readonly id: string
@@ -109,7 +115,7 @@ export class RuleRuntime {
     for (const { id, atMs } of seen) this.#seen.add(id, atMs)
   }
 
-  take(arrival: Arrival, watermarkMs: number, mayDecide: boolean): void {
+  take(arrival: Arrival, clock: RuleClock): void {
     const { event, id, atMs, topic, nowMs } = arrival
     const isResolving = this.#resolveWhen?.(event) ?? false
     if (!isResolving && !this.#where(event)) return
@@ -118,6 +124,7 @@ export class RuleRuntime {
     const { counts } = this.#context
     if (!isResolving) counts.matched(this.rule.id)
     if (this.#seen.has(id)) return counts.skipped(this.rule.id, 'duplicate')
+    const watermarkMs = clock.watermarkMs()
     if (atMs <= watermarkMs - this.#reachMs) return counts.late(this.rule.id)
     const keys = keysOf(event, this.rule.groupBy)
     if (keys.length === 0) return counts.skipped(this.rule.id, 'missing-key')
@@ -127,6 +134,7 @@ export class RuleRuntime {
       this.#context.changes.rule(this.rule, this.memory)
     }
     const hit: Hit = { event, id, atMs, topic, isResolving, ...(steps !== undefined && { steps }) }
+    const mayDecide = clock.mayDecide()
     let isTaken = false
     for (const key of keys) isTaken = this.#takeKey(key, hit, watermarkMs, mayDecide) || isTaken
     if (isTaken) this.#remember(id, nowMs)

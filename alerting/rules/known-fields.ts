@@ -8,11 +8,13 @@ host.name service.type service.name service.node.name agent.id agent.version tag
 const who = 'user.name source.ip source.port client.name rabbitmq.vhost rabbitmq.connection'
 const http = `http.request.method url.path http.response.status_code http.response.body.bytes http.response.cache event.duration user_agent.original`
 
-const produced: ReadonlyArray<{
+interface Produced<F> {
   readonly source: SourceName
   readonly topics: readonly TopicName[]
-  readonly fields: string
-}> = [
+  readonly fields: F
+}
+
+const sources: ReadonlyArray<Produced<string>> = [
   {
     source: 'log-files',
     topics: ['APP'],
@@ -40,6 +42,11 @@ const produced: ReadonlyArray<{
   { source: 'self', topics: ['THUMP'], fields: `${everywhere} user.name app.* thump.*` },
 ]
 
+const produced: ReadonlyArray<Produced<readonly string[]>> = sources.map((source) => ({
+  ...source,
+  fields: source.fields.split(/\s+/),
+}))
+
 /** Fields whose values are as many as there are events: a groupBy on them keeps a window each. */
 export const highCardinality: ReadonlySet<string> = new Set([
   'event.id',
@@ -57,27 +64,18 @@ export const highCardinality: ReadonlySet<string> = new Set([
 
 /** Sources that put a field on one of the topics; empty = nobody produces it. */
 export function producersOf(path: string, topics: readonly TopicName[]): SourceName[] {
-  return produced
-    .filter(
-      ({ topics: own, fields }) =>
-        own.some((topic) => topics.includes(topic)) && split(fields).some((field) => covers(field, path)),
-    )
+  return onTopics(topics)
+    .filter(({ fields }) => fields.some((field) => covers(field, path)))
     .map(({ source }) => source)
 }
 
 /** Every known field of some topics, for suggestions. */
 export function knownFields(topics: readonly TopicName[]): string[] {
-  return [
-    ...new Set(
-      produced
-        .filter(({ topics: own }) => own.some((topic) => topics.includes(topic)))
-        .flatMap(({ fields }) => split(fields)),
-    ),
-  ]
+  return [...new Set(onTopics(topics).flatMap(({ fields }) => fields))]
 }
 
-function split(fields: string): string[] {
-  return fields.split(/\s+/).filter((field) => field !== '')
+function onTopics(topics: readonly TopicName[]): ReadonlyArray<Produced<readonly string[]>> {
+  return produced.filter((source) => source.topics.some((topic) => topics.includes(topic)))
 }
 
 /** A path may also name what stands above a field: `user.exists`. */

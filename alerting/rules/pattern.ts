@@ -68,15 +68,13 @@ export function requiredLiteral(pattern: string): string | undefined {
     } else if (depth === 0) run += character
   }
   close()
-  // Letters whose upper case is not ASCII's own (k, s have Unicode partners) would make a gate miss: ASCII text only.
-  return best.length >= 1 && /^[\x20-\x7e]+$/.test(best) && !/[ks]/i.test(best) ? best.toLowerCase() : cutAround(best)
+  return longestAscii(best)
 }
 
-/** The longest piece without k and s, which fold from non-ASCII letters too. */
-function cutAround(text: string): string | undefined {
-  const pieces = text.split(/[ksKS]|[^\x20-\x7e]/)
-  const longest = pieces.toSorted((a, b) => b.length - a.length)[0] ?? ''
-  return longest.length >= 1 ? longest.toLowerCase() : undefined
+/** The longest piece of plain ASCII, lower case: folded text holds it wherever the pattern matches. */
+function longestAscii(text: string): string | undefined {
+  const longest = text.split(/[^\x20-\x7e]/).toSorted((a, b) => b.length - a.length)[0] ?? ''
+  return longest === '' ? undefined : longest.toLowerCase()
 }
 
 function endOfClass(pattern: string, from: number): number {

@@ -108,7 +108,7 @@ function patternTest(pattern: string, isCased: boolean): (text: string) => boole
   const compiled = RE2JS.compile(pattern.normalize('NFC'), isCased ? 0 : RE2JS.CASE_INSENSITIVE)
   const literal = requiredLiteral(pattern)
   if (literal === undefined) return (text) => compiled.test(text)
-  return (text) => text.toLowerCase().includes(literal) && compiled.test(text)
+  return (text) => foldText(text).includes(literal) && compiled.test(text)
 }
 
 type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]

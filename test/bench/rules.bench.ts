@@ -1,0 +1,152 @@
+import { createEngine, type EngineOptions } from '../../alerting/engine/engine.ts'
+import { compileCondition } from '../../alerting/rules/predicate.ts'
+import { parseRuleFile } from '../../alerting/rules/parse-file.ts'
+import type { Rule } from '../../alerting/rules/rule.ts'
+import type { BenchTable } from './bench.ts'
+
+const startMs = Date.parse('2026-11-24T12:00:00Z')
+const batchSize = 500
+const quiet: EngineOptions['counts'] = {
+  matched: () => {},
+  late: () => {},
+  skipped: () => {},
+  evicted: () => {},
+  invalid: () => {},
+  ahead: () => {},
+}
+
+/** Half keywords, a fifth equality, a fifth counted windows, a tenth regular expressions. */
+function mixedRules(count: number): readonly Rule[] {
+  const rules = Array.from({ length: count }, (_, index) => {
+    const id = `- id: r${index}\n  topic: APP\n`
+    const kind = index % 10
+    if (kind < 5) return `${id}  type: match\n  where: {message.contains: "${word(index)}"}\n`
+    if (kind < 7) return `${id}  type: match\n  where: {event.code: code-${index}}\n`
+    if (kind < 9)
+      return `${id}  type: count\n  where: {user.name: user-${index}}\n  groupBy: source.ip\n  count: {gte: 1000000, within: 1m}\n`
+    return `${id}  type: match\n  where: {message.regex: "${word(index)} [0-9]+ of"}\n`
+  })
+  const started = performance.now()
+  const parsed = parseRuleFile('bench.yaml', `rules:\n${rules.join('')}`, {
+    allowedLatenessMs: 30_000,
+    timezone: 'UTC',
+    keywords: () => undefined,
+  })
+  if (parsed.rules.length !== count) throw new Error(parsed.problems[0]?.message ?? 'rules are missing')
+  parseMs = performance.now() - started
+  return parsed.rules
+}
+let parseMs = 0
+
+function word(index: number): string {
+  return `${(index * 2_654_435_761).toString(36)}x${index.toString(36)}`
+}
+
+/** Encoded events of about 250 bytes; `share` of them concern a rule. */
+function encode(count: number, share: number, rules: number): Buffer[] {
+  return Array.from({ length: count }, (_, index) => {
+    const isHit = (index * 7919) % 10_000 < share * 10_000
+    const rule = (index * 31) % rules
+    const kind = rule % 10
+    const event = {
+      '@timestamp': new Date(startMs + index).toISOString(),
+      event: {
+        id: `agent-gen-${index.toString(36)}`,
+        dataset: 'rabbitmq.log',
+        ...(isHit && kind >= 5 && kind < 7 && { code: `code-${rule}` }),
+      },
+      message: `accepting AMQP connection 10.0.0.${index % 200}:41060 ${isHit && kind < 5 ? word(rule) : 'plainly said'} 10.0.0.1:5672`,
+      user: { name: isHit && kind >= 7 ? `user-${rule}` : `someone-${index % 50}` },
+      source: { ip: `10.0.${index % 7}.${index % 200}` },
+      service: { type: 'rabbitmq' },
+    }
+    return Buffer.from(JSON.stringify(event))
+  })
+}
+
+function engineSpeed(
+  rules: readonly Rule[],
+  values: readonly Buffer[],
+  seconds: number,
+): { perSecond: number; worstMs: number } {
+  const engine = createEngine({ allowedLatenessMs: 30_000, maxEventAgeMs: 900_000, counts: quiet })
+  engine.start(rules, undefined, startMs)
+  engine.assign('APP', 0)
+  let offset = 0
+  let worstMs = 0
+  const run = (untilMs: number) => {
+    let taken = 0
+    while (performance.now() < untilMs) {
+      const from = offset % (values.length - batchSize)
+      const records = values
+        .slice(from, from + batchSize)
+        .map((value, index) => ({ offset: offset + index, timestampMs: startMs, value }))
+      const before = performance.now()
+      engine.take({ topic: 'APP', partition: 0, records, highWatermark: offset + batchSize }, startMs + values.length)
+      engine.changes()
+      worstMs = Math.max(worstMs, performance.now() - before)
+      offset += batchSize
+      taken += batchSize
+    }
+    return taken
+  }
+  run(performance.now() + 1000)
+  worstMs = 0
+  const started = performance.now()
+  const taken = run(started + seconds * 1000)
+  return { perSecond: (taken * 1000) / (performance.now() - started), worstMs }
+}
+
+/** What anybody would write first: parse, then ask every rule. */
+function naiveSpeed(rules: readonly Rule[], values: readonly Buffer[], seconds: number): number {
+  const predicates = rules.map(({ where }) => compileCondition(where))
+  const started = performance.now()
+  let taken = 0
+  let hits = 0
+  while (performance.now() - started < seconds * 1000) {
+    const event: unknown = JSON.parse(values[taken++ % values.length]!.toString())
+    for (const predicate of predicates) if (predicate(event)) hits++
+  }
+  if (hits < 0) throw new Error('never')
+  return (taken * 1000) / (performance.now() - started)
+}
+
+/** What merely reading them costs, for comparison on a machine that does other things as well. */
+function parseSpeed(values: readonly Buffer[]): number {
+  const started = performance.now()
+  let taken = 0
+  let fields = 0
+  while (performance.now() - started < 1000)
+    for (let n = 0; n < 100; n++) if (JSON.parse(values[taken++ % values.length]!.toString()) !== null) fields++
+  return (fields * 1000) / (performance.now() - started)
+}
+
+/** Events a second on one core, from encoded bytes to decided windows, beside a loop over all rules. */
+export default function rules(argv: readonly string[]): Promise<BenchTable> {
+  const cases = [
+    [100, 0.5],
+    [1000, 0.5],
+    [1000, 0.008],
+    [10_000, 0.5],
+  ]
+  const rows = (argv[0] === undefined ? cases : [cases[Number(argv[0])] ?? []]).map(([count = 0, share = 0]) => {
+    const set = mixedRules(count)
+    const reloadMs = parseMs
+    const values = encode(50_000, share, count)
+    const bytes = Math.round(values.reduce((sum, value) => sum + value.length, 0) / values.length)
+    const { perSecond, worstMs } = engineSpeed(set, values, 3)
+    const naive = naiveSpeed(set, values, 1)
+    return {
+      rules: count,
+      'concerned %': share * 100,
+      'bytes/event': bytes,
+      'events/s': Math.round(perSecond),
+      'JSON.parse alone/s': Math.round(parseSpeed(values)),
+      'loop events/s': Math.round(naive),
+      ratio: perSecond / naive,
+      'slowest batch of 500 ms': worstMs,
+      'rules read ms': Math.round(reloadMs),
+    }
+  })
+  return Promise.resolve({ title: 'rules', rows })
+}

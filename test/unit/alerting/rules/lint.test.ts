@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest'
+import { formatProblem } from '../../../../runtime/errors.ts'
+import { assembleRuleSet } from '../../../../alerting/rule-set.ts'
+import { checkTogether } from '../../../../alerting/rules/lint.ts'
+import { parse, rulesOf } from '../rule-source.ts'
+
+const problemsOf = (text: string) =>
+  parse(text).problems.map((problem) => `${problem.severity} ${formatProblem(problem)}`)
+const rule = (rest: string) => `rules:\n- id: r\n  topic: AMQP\n${rest}`
+
+describe('every problem, where it is, and what to write instead', () => {
+  test.each([
+    [
+      'a key of another language',
+      rule('  type: count\n  count: {gte: 1, timefame: 5m}\n'),
+      [
+        'error rules.yaml:5:3 missing: within is required',
+        'error rules.yaml:5:19 unknown-key: unknown key "timefame" in count; did you mean "within"?',
+      ],
+    ],
+    [
+      'a mistyped type',
+      rule('  type: cuont\n'),
+      ['error rules.yaml:4:3 type: unknown type "cuont"; did you mean "count"?'],
+    ],
+    ['no type', rule(''), [expect.stringContaining('type is required: match, count')]],
+    [
+      'a look-ahead',
+      rule('  type: match\n  where: {user.name.regex: "a(?=b)"}\n'),
+      [
+        'error rules.yaml:5:11 regex: look-ahead "(?=" is not supported (linear-time engine); try a second condition on the same field',
+      ],
+    ],
+    [
+      'a back-reference',
+      rule('  type: match\n  where: {user.name.regex: "(a)\\\\1"}\n'),
+      [expect.stringContaining('back-references are not supported')],
+    ],
+    [
+      'an absence shorter than lateness',
+      rule('  type: absence\n  absence: {for: 10s}\n'),
+      ['warning rules.yaml:5:13 lateness: absence.for 10s is shorter than allowedLateness 30s'],
+    ],
+    [
+      'a field that nobody produces',
+      rule('  type: match\n  where: {rabbitmq.queu: x}\n'),
+      ['warning rules.yaml:5:11 field: no source produces "rabbitmq.queu"; did you mean "rabbitmq.queue"?'],
+    ],
+    [
+      'an operator within two letters',
+      rule('  type: match\n  where: {user.name.contians: x}\n'),
+      [expect.stringContaining('no source produces "user.name.contians"; did you mean "contains"?')],
+    ],
+    [
+      'an empty list',
+      rule('  type: match\n  where: {user.name: []}\n'),
+      [expect.stringContaining('an empty list satisfies nothing')],
+    ],
+    ['an empty map', rule('  type: match\n  where: {}\n'), [expect.stringContaining('an empty map is no condition')]],
+    [
+      'two bounds',
+      rule('  type: count\n  count: {gte: 1, lte: 2, within: 1m}\n'),
+      [expect.stringContaining('one bound, not gte and lte')],
+    ],
+    ['no topic', 'rules:\n- id: r\n  type: match\n', [expect.stringContaining('topic is required')]],
+    [
+      'a duration without a unit',
+      rule('  type: count\n  count: {gte: 1, within: "5"}\n'),
+      [expect.stringContaining('"5" is not a duration')],
+    ],
+    [
+      'a zone that is none',
+      rule('  type: match\n  active: {tz: Asia/Soul}\n'),
+      [expect.stringContaining('"Asia/Soul" is not a time zone')],
+    ],
+    [
+      'a body in a message',
+      rule('  type: match\n  summary: "{{amqp.body.content}}"\n'),
+      [expect.stringContaining('may not leave by a message')],
+    ],
+    [
+      'a template that is none',
+      rule('  type: match\n  summary: "{{user.name"\n'),
+      [expect.stringContaining('template')],
+    ],
+    [
+      'a key that no groupBy has',
+      rule('  type: absence\n  groupBy: rabbitmq.queue\n  absence: {for: 5m, expectKeys: [{rabbitmq.vhost: /}]}\n'),
+      [
+        expect.stringContaining('the key lacks rabbitmq.queue'),
+        expect.stringContaining('"rabbitmq.vhost" is not in groupBy'),
+      ],
+    ],
+    [
+      'a wide groupBy',
+      rule('  type: match\n  groupBy: event.id\n'),
+      [expect.stringContaining('a value per event or connection')],
+    ],
+  ])('%s', (_, text, expected) => {
+    expect(problemsOf(text)).toEqual(expected)
+  })
+
+  test('all problems of a file are told at once', () => {
+    expect(
+      problemsOf(`${rule('  type: cuont\n')}- id: s\n  topic: APP\n  type: match\n  were: {}\nrule: 1\n`),
+    ).toHaveLength(3)
+  })
+
+  test.each([
+    [
+      'a map of an alias bomb',
+      `a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nrules: [*c,*c,*c,*c,*c,*c,*c]\n`,
+    ],
+    ['twenty thousand nested lists', `rules: ${'['.repeat(20_000)}`],
+    ['a list', '- a\n'],
+    ['half a map', 'rules: {'],
+    ['a control character', 'rules: \u0000'],
+  ])('a file that is %s is refused without an exception', (_, text) => {
+    const { rules, problems } = parse(text)
+    expect(rules).toEqual([])
+    expect(problems.length).toBeGreaterThan(0)
+  })
+
+  test('a byte order mark, CRLF, and off as text are taken', () => {
+    const [found] = rulesOf(`\uFEFFrules:\r\n- id: r\r\n  topic: APP\r\n  type: match\r\n  stage: off\r\n`)
+    expect(found).toMatchObject({ id: 'r', stage: 'off' })
+  })
+})
+
+describe('all rules together', () => {
+  const say = (text: string) => checkTogether(rulesOf(text)).map(({ message }) => message)
+  const one = (id: string, rest = '  type: match\n') => `- id: ${id}\n  topic: APP\n${rest}`
+
+  test('an id used twice names the other place', () => {
+    expect(say(`rules:\n${one('a')}${one('a')}`)).toEqual(['id "a" is already used at rules.yaml:2:3'])
+  })
+
+  test('a composite needs rules that are there, are not off, and share its key', () => {
+    const composite = (needs: string) =>
+      `- id: c\n  type: composite\n  groupBy: service.node.name\n  needs: {allOf: [${needs}]}\n`
+    expect(say(`rules:\n${one('alpha')}${composite('alpah')}`)).toEqual(['no rule "alpah"; did you mean "alpha"?'])
+    expect(say(`rules:\n${one('a', '  type: match\n  stage: off\n')}${composite('a')}`)).toEqual([
+      'rule "a" is off: its alerts can never be part of this',
+    ])
+    expect(say(`rules:\n${one('a')}${composite('a')}`)).toEqual([
+      'groupBy "service.node.name" is not in the groupBy of rule "a"',
+    ])
+  })
+})
+
+describe('a set of files', () => {
+  const good = 'rules:\n- {id: a, topic: APP, type: match}\n'
+  const bad = 'rules:\n- {id: a, topic: APP, type: mtach}\n'
+  const file = (path: string, text: string) => ({
+    path,
+    text,
+    parsed: {
+      ...parse(text),
+      rules: parse(text).rules.map((each) => ({ ...each, place: { ...each.place, file: path } })),
+    },
+  })
+  const parseAs = (path: string, text: string) => file(path, text).parsed
+
+  test('a bad file runs in its last good version, and is marked', () => {
+    const set = assembleRuleSet({ files: [file('x.yaml', bad)], parse: parseAs }, new Map([['x.yaml', good]]))
+    expect(set.rules.map(({ id }) => id)).toEqual(['a'])
+    expect(set.files).toMatchObject([{ isStale: true, text: good }])
+  })
+
+  test('of an id in two files the one that had it keeps it, at start the earlier by path', () => {
+    const files = [file('x.yaml', good), file('y.yaml', good)]
+    const atStart = assembleRuleSet({ files, parse: parseAs }, new Map())
+    expect(atStart.files.map(({ path, isStale }) => [path, isStale])).toEqual([
+      ['x.yaml', false],
+      ['y.yaml', true],
+    ])
+    const later = assembleRuleSet({ files, parse: parseAs }, new Map(), new Map([['a', 'y.yaml']]))
+    expect(later.files.map(({ path, isStale }) => [path, isStale])).toEqual([
+      ['x.yaml', true],
+      ['y.yaml', false],
+    ])
+  })
+})
