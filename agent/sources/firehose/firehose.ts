@@ -9,13 +9,14 @@ import type { ManagementAccount } from '../../broker/management.ts'
 import { selfEvent, type SelfReport } from '../../self-events.ts'
 import type { Emit, Identity, Source, SourceStatus } from '../../source.ts'
 import { type BodyOptions, createBodyDescriber, type Mask } from './body.ts'
-import { addSample, type CoverageSample, coverageOf } from './coverage.ts'
+import { addSample, coverageOf } from './coverage.ts'
 import { diagnoseFirehose, traceCommand } from './diagnosis.ts'
 import { advanceGuard, type GuardState, openState, type Reading, restOf } from './guard.ts'
 import { createRateLimit } from './rate-limit.ts'
-import { runSession, type Tally } from './session.ts'
+import { createLane, type Lane } from './lane.ts'
+import { runSession } from './session.ts'
 import { createFirehoseTelemetry } from './telemetry.ts'
-import { switchTracing } from './tracing.ts'
+import { createTracingKeeper } from './tracing.ts'
 import { type BrokerView, createWatcher } from './watcher.ts'
 
 export interface FirehoseDeps {
@@ -72,23 +73,12 @@ export function createFirehoseSource(deps: FirehoseDeps): Source {
   }
 }
 
-/** One vhost: what it counts, and how it fares. */
-interface Lane {
-  readonly vhost: string
-  readonly tally: Tally
-  samples: readonly CoverageSample[]
-  detail: string | undefined
-  isTracing: boolean | undefined
-  /** Somebody else had switched it on: then it is not ours to switch off when we leave. */
-  wasFoundOn: boolean
-  didSwitchOn: boolean
-}
-
 class Firehose implements SourceStatus {
   readonly stopping = new AbortController()
   readonly #deps: FirehoseDeps
   readonly #telemetry
   readonly #watcher
+  readonly #tracing
   readonly #lanes: readonly Lane[]
   readonly #limit
   readonly #describeBody
@@ -109,15 +99,8 @@ class Firehose implements SourceStatus {
     this.#describeBody = createBodyDescriber({ ...deps.firehose, hmacKey: deps.hmacKey, mask: deps.mask })
     this.#guard = openState(deps.now())
     this.#lastReportMs = deps.now()
-    this.#lanes = deps.firehose.vhosts.map((vhost) => ({
-      vhost,
-      tally: { received: 0, own: 0, captured: 0, fill: 0 },
-      samples: [],
-      detail: 'connecting',
-      isTracing: undefined,
-      wasFoundOn: false,
-      didSwitchOn: false,
-    }))
+    this.#lanes = deps.firehose.vhosts.map(createLane)
+    this.#tracing = createTracingKeeper({ ...deps, telemetry: this.#telemetry, tell: (report) => this.#tell(report) })
     if (!this.#watcher)
       this.#telemetry.log.warn("the broker's memory is not watched: name a user in agent.resources to stop in time")
   }
@@ -138,7 +121,7 @@ class Firehose implements SourceStatus {
   async run(): Promise<void> {
     await Promise.all([this.#look(), ...this.#lanes.map((lane) => this.#consume(lane))])
     const ours = this.#lanes.filter(({ didSwitchOn, wasFoundOn }) => didSwitchOn && !wasFoundOn)
-    await this.#tracingOff(ours, AbortSignal.timeout(3000))
+    await this.#tracing.off(ours, AbortSignal.timeout(3000))
   }
 
   async #consume(lane: Lane): Promise<void> {
@@ -171,7 +154,10 @@ class Firehose implements SourceStatus {
           AbortSignal.any([signal, gate]),
         )
       } catch (cause) {
-        if (signal.aborted || gate.aborted) continue
+        if (signal.aborted || gate.aborted) {
+          lane.detail = 'connecting'
+          continue
+        }
         const detail = diagnoseFirehose(cause, { user: this.#user, vhost: lane.vhost })
         lane.detail = detail
         this.#telemetry.failed(lane.vhost, cause, detail)
@@ -246,7 +232,7 @@ class Firehose implements SourceStatus {
       const { memory, rate, cpu, fill } = reading
       const facts = { memory, rate, cpu, fill, restMs: restOf(this.#guard) }
       this.#telemetry.stopped(reason, facts)
-      const commands = this.#deps.tracing ? [] : this.#lanes.map(({ vhost }) => traceCommand('trace_off', vhost))
+      const commands = this.#tracing.canSwitch ? [] : this.#lanes.map(({ vhost }) => traceCommand('trace_off', vhost))
       const advice = commands.length > 0 ? `; tracing itself still costs the broker, run: ${commands.join('; ')}` : ''
       this.#tell({
         action: 'firehose.stopped',
@@ -255,7 +241,7 @@ class Firehose implements SourceStatus {
         fields: JSON.parse(JSON.stringify({ reason, ...facts })),
       })
       const tracing = this.#lanes.filter(({ isTracing }) => isTracing)
-      void this.#tracingOff(tracing, this.stopping.signal)
+      void this.#tracing.off(tracing, this.stopping.signal)
       return
     }
     this.#gate = new AbortController()
@@ -268,11 +254,8 @@ class Firehose implements SourceStatus {
     const { firehose, now } = this.#deps
     const { signal } = this.stopping
     const { isTracing, counters } = await this.#watcher.vhost(lane.vhost, firehose, signal)
-    if (!isTracing && this.#guard.phase === 'open') await this.#tracingIsOff(lane, view)
-    else {
-      lane.wasFoundOn ||= isTracing && lane.isTracing === undefined
-      lane.isTracing = isTracing
-    }
+    // While it is stopped for safety, tracing is better off.
+    if (isTracing || this.#guard.phase === 'open') await this.#tracing.saw(lane, isTracing, view?.uptimeMs, signal)
     const { captured, received, own } = lane.tally
     if (!counters || lane.detail !== undefined || lane.isTracing !== true) {
       lane.samples = []
@@ -281,47 +264,6 @@ class Firehose implements SourceStatus {
     lane.samples = addSample(lane.samples, { atMs: now(), captured, received, own, ...counters })
     const coverage = coverageOf(lane.samples, firehose)
     if (coverage) this.#telemetry.coverage(lane.vhost, coverage.ratio, coverage.lost)
-  }
-
-  async #tracingIsOff(lane: Lane, view: BrokerView | undefined): Promise<void> {
-    const { tracing } = this.#deps
-    const wasOn = lane.isTracing === true
-    const isFirst = lane.isTracing !== false
-    lane.isTracing = false
-    if (tracing) {
-      await switchTracing(tracing, lane.vhost, true, this.stopping.signal)
-      lane.isTracing = true
-      lane.didSwitchOn = true
-      this.#telemetry.log.info({ vhost: lane.vhost }, 'tracing switched on')
-      return
-    }
-    if (!isFirst) return
-    const command = traceCommand('trace_on', lane.vhost)
-    const hasRestarted = wasOn && (view?.uptimeMs ?? Infinity) < 10 * 60_000
-    const why = hasRestarted
-      ? 'the restart of the node switched it off'
-      : wasOn
-        ? 'it was switched off'
-        : 'tracing is off'
-    this.#telemetry.log.warn({ vhost: lane.vhost, command }, 'tracing is off')
-    this.#tell({
-      action: 'firehose.tracing-off',
-      outcome: 'failure',
-      message: `no traces of vhost '${lane.vhost}': ${why}; run: ${command}`,
-      fields: { vhost: lane.vhost, command },
-    })
-  }
-
-  /** Tracing costs the broker about a fifth even when nobody reads it. */
-  async #tracingOff(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
-    const { tracing } = this.#deps
-    if (!tracing) return
-    for (const lane of lanes) {
-      await switchTracing(tracing, lane.vhost, false, signal).catch((err: unknown) => {
-        const command = traceCommand('trace_off', lane.vhost)
-        this.#telemetry.log.error({ err, vhost: lane.vhost, command }, 'tracing not switched off')
-      })
-    }
   }
 
   #report(): void {

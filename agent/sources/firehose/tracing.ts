@@ -1,7 +1,65 @@
 import { askManagement, type ManagementAccount } from '../../broker/management.ts'
+import type { SelfReport } from '../../self-events.ts'
+import { traceCommand } from './diagnosis.ts'
+import type { Lane } from './lane.ts'
+import type { FirehoseTelemetry } from './telemetry.ts'
 
-/** Switches tracing of a vhost on the node beside us. The account must be an administrator. */
-export async function switchTracing(
+export interface TracingDeps {
+  /** An administrator; without one, people are told the command. */
+  readonly tracing?: ManagementAccount | undefined
+  readonly telemetry: FirehoseTelemetry
+  readonly tell: (report: SelfReport) => void
+}
+
+/** A node that has been up for less has just lost its tracing by its restart. */
+const justStartedMs = 10 * 60_000
+
+/** Keeps tracing on while the firehose may run: it costs the broker about a fifth even when nobody reads it. */
+export function createTracingKeeper({ tracing, telemetry, tell }: TracingDeps) {
+  return {
+    canSwitch: tracing !== undefined,
+    /** Notes what was seen of a vhost; where tracing is off, switches it on or says the command, once. */
+    async saw(lane: Lane, isTracing: boolean, uptimeMs: number | undefined, signal: AbortSignal): Promise<void> {
+      const before = lane.isTracing
+      lane.isTracing = isTracing
+      if (isTracing) {
+        lane.wasFoundOn ||= before === undefined
+        return
+      }
+      if (tracing) {
+        await switchTracing(tracing, lane.vhost, true, signal)
+        lane.isTracing = true
+        lane.didSwitchOn = true
+        telemetry.log.info({ vhost: lane.vhost }, 'tracing switched on')
+        return
+      }
+      if (before === false) return
+      const command = traceCommand('trace_on', lane.vhost)
+      telemetry.log.warn({ vhost: lane.vhost, command }, 'tracing is off')
+      tell({
+        action: 'firehose.tracing-off',
+        outcome: 'failure',
+        message: `no traces of vhost '${lane.vhost}': ${whyOff(before === true, uptimeMs)}; run: ${command}`,
+        fields: { vhost: lane.vhost, command },
+      })
+    },
+    async off(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
+      if (!tracing) return
+      for (const { vhost } of lanes)
+        await switchTracing(tracing, vhost, false, signal).catch((err: unknown) => {
+          const command = traceCommand('trace_off', vhost)
+          telemetry.log.error({ err, vhost, command }, 'tracing not switched off')
+        })
+    },
+  }
+}
+
+function whyOff(wasOn: boolean, uptimeMs = Infinity): string {
+  if (!wasOn) return 'tracing is off'
+  return uptimeMs < justStartedMs ? 'the restart of the node switched it off' : 'it was switched off'
+}
+
+async function switchTracing(
   account: ManagementAccount,
   vhost: string,
   isOn: boolean,

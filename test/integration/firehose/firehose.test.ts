@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { declareTraceQueue } from '../../../agent/sources/firehose/queue.ts'
+import { Secret } from '../../../runtime/config/secret.ts'
 import { eventually } from '../../servers/eventually.ts'
 import { shared } from '../../servers/shared.ts'
 import { unique } from '../rabbitmq/harness.ts'
-import { guest, ownVhost, watchFirehose } from './harness.ts'
+import { fakeManagement, guest, ownVhost, watchFirehose } from './harness.ts'
 
 const cleanups: Array<() => Promise<unknown>> = []
 afterEach(async () => {
@@ -174,16 +176,113 @@ describe.each(['rabbit310', 'rabbit40'] as const)('the firehose of %s', (name) =
     expect(await tracing()).toBe(false)
   })
 
-  test('stops when the broker’s memory is above its limit: no queue is left, and the reason is told', async () => {
-    const { vhost, traceQueues } = await ownVhost(rabbit(), cleanups)
-    const { started, sink, metric } = await watchFirehose(rabbit(), vhost, cleanups, {
-      firehose: { stopWhen: { memory: 0.000_001 } },
+  test('stops at once when the broker’s memory is short: no queue is left; and comes back when it has rested', async () => {
+    const { vhost, traceQueues, client } = await ownVhost(rabbit(), cleanups)
+    const { broker, account } = await fakeManagement(vhost, cleanups)
+    let aheadMs = 0
+    const { ready, started, sink, metric, traces } = await watchFirehose(rabbit(), vhost, cleanups, {
+      management: account,
+      now: () => Date.now() + aheadMs,
     })
+    await ready()
+    broker.memory = 0.75
     await eventually(() => started.value.ready().detail?.includes('memory'))
     const told = await eventually(() => sink.find((e) => e.event.action === 'firehose.stopped'))
     expect(told.message).toContain(`rabbitmqctl trace_off -p '${vhost}'`)
+    expect(told['app']).toMatchObject({ reason: 'memory', memory: 0.75 })
     expect(await metric('thump_firehose_open')).toBe(0)
     expect(await metric('thump_firehose_stops_total', { reason: 'memory' })).toBe(1)
-    expect(await traceQueues()).toEqual([])
+    await eventually(async () => (await traceQueues()).length === 0, { what: 'the trace queue gone' })
+    broker.memory = 0.1
+    aheadMs = 31_000
+    await ready()
+    const channel = await client()
+    channel.publish('amq.fanout', '', Buffer.from('again'))
+    await eventually(() => traces().length === 1)
+    expect(sink.find((e) => e.event.action === 'firehose.resumed')).toBeDefined()
+  })
+
+  test('does not begin while an alarm stands, and switches off the tracing it may switch', async () => {
+    const { vhost, traceQueues } = await ownVhost(rabbit(), cleanups)
+    const { broker, account } = await fakeManagement(vhost, cleanups)
+    const { ready, started } = await watchFirehose(rabbit(), vhost, cleanups, { management: account, tracing: account })
+    await ready()
+    broker.isAlarmed = true
+    await eventually(() => broker.switched.includes(false))
+    const late = await watchFirehose(rabbit(), vhost, cleanups, { management: account })
+    await eventually(() => late.started.value.ready().detail?.includes('alarm'))
+    await started.stop()
+    await eventually(async () => (await traceQueues()).length === 0)
+  })
+
+  test('notices that somebody, or a restart, switched tracing off', async () => {
+    const { vhost } = await ownVhost(rabbit(), cleanups)
+    const { broker, account } = await fakeManagement(vhost, cleanups)
+    const { ready, started, sink } = await watchFirehose(rabbit(), vhost, cleanups, { management: account })
+    await ready()
+    await eventually(() => broker.looks > 2, { what: 'tracing seen to be on' })
+    broker.isTracing = false
+    await eventually(() => started.value.ready().detail?.includes('trace_on'))
+    const told = await eventually(() => sink.find((e) => e.event.action === 'firehose.tracing-off'))
+    expect(told.message).toContain('it was switched off')
+  })
+
+  test('covers everything, by the broker’s own counters', async () => {
+    const { vhost, client } = await ownVhost(rabbit(), cleanups)
+    const { ready, metric } = await watchFirehose(rabbit(), vhost, cleanups)
+    await ready()
+    const channel = await client()
+    const queue = unique('q-')
+    await channel.assertQueue(queue, { durable: false })
+    let delivered = 0
+    await channel.consume(queue, () => delivered++, { noAck: true })
+    for (let n = 0; n < 200; n++) channel.sendToQueue(queue, Buffer.from('x'))
+    await eventually(() => delivered === 200)
+    // The broker's counters are seconds behind.
+    await eventually(async () => (await metric('thump_firehose_coverage_ratio', { vhost })) === 1, { withinMs: 20_000 })
+    expect(await metric('thump_firehose_broker_dropped_estimate', { vhost })).toBe(0)
+  })
+
+  test('keeps one node’s traces apart where there are others', async () => {
+    const { client } = await ownVhost(rabbit(), cleanups)
+    const channel = await client()
+    const bindings = { publish: ['#'], deliver: [] }
+    const mine = await declareTraceQueue(channel, bindings, rabbit().nodeName)
+    const theirs = await declareTraceQueue(channel, bindings, 'rabbit@other')
+    channel.publish('amq.fanout', '', Buffer.from('x'))
+    await eventually(async () => (await channel.checkQueue(mine)).messageCount === 1)
+    expect((await channel.checkQueue(theirs)).messageCount).toBe(0)
+  })
+
+  test('waits for a transport that is away, and hands on all it then holds', async () => {
+    const { vhost, client } = await ownVhost(rabbit(), cleanups)
+    const { ready, sink, traces } = await watchFirehose(rabbit(), vhost, cleanups, { firehose: { deliver: [] } })
+    await ready()
+    const release = sink.hold()
+    const channel = await client()
+    for (let n = 0; n < 700; n++) channel.publish('amq.fanout', '', Buffer.from(String(n)))
+    await channel.checkExchange('amq.fanout')
+    expect(traces()).toEqual([])
+    release()
+    await eventually(() => traces().length === 700)
+    const sequence = traces().map(({ event }) => event.sequence)
+    expect(sequence).toEqual(sequence.toSorted((a = 0, b = 0) => a - b))
+  })
+
+  test('says the exact command when its user may not read the trace exchange', async () => {
+    const { vhost, call } = await ownVhost(rabbit(), cleanups)
+    const user = unique('weak-')
+    await call('PUT', `/users/${user}`, { password: 'pw', tags: '' })
+    cleanups.push(() => call('DELETE', `/users/${user}`))
+    const mon = String.raw`^mon\.`
+    await call('PUT', `/permissions/${vhost}/${user}`, { configure: mon, write: mon, read: mon })
+    const amqp = { url: [rabbit().amqpUrl], username: user, password: new Secret('pw') }
+    const { started } = await watchFirehose(rabbit(), vhost, cleanups, { amqp })
+    await eventually(() =>
+      started.value.ready().detail?.includes(`rabbitmqctl set_permissions -p '${vhost}' '${user}'`),
+    )
+    const right = String.raw`^(mon\..*|amq\.rabbitmq\.(trace|event|log))$`
+    await call('PUT', `/permissions/${vhost}/${user}`, { configure: mon, write: mon, read: right })
+    await eventually(() => started.value.ready().ok, { what: 'the exact rights suffice' })
   })
 })

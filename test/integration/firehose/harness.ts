@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { type Channel, connect } from 'amqplib'
 import { createFirehoseSource, type FirehoseDeps } from '../../../agent/sources/firehose/firehose.ts'
 import { Secret } from '../../../runtime/config/secret.ts'
@@ -96,4 +98,38 @@ export async function watchFirehose(
   }
   const traces = () => sink.events().filter(({ event }) => event.dataset === 'rabbitmq.trace')
   return { sink, started, ready, metric, traces }
+}
+
+/** A management API whose answers a test sets: a broker's need cannot be had for the asking. */
+export async function fakeManagement(vhost: string, cleanups: Cleanups) {
+  const broker = { memory: 0.1, isAlarmed: false, isTracing: true, isAway: false, switched: [] as unknown[], looks: 0 }
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').replace(/\?.*/, '')
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      if (path === `/api/vhosts/${vhost}`) broker.looks++
+      if (request.method === 'PUT') broker.switched.push((JSON.parse(body) as { tracing: boolean }).tracing)
+      const answers: Record<string, unknown> = {
+        '/api/overview': { node: 'rabbit@fake' },
+        '/api/nodes': [{ name: 'rabbit@fake' }],
+        '/api/nodes/rabbit%40fake': { mem_used: broker.memory * 1000, mem_limit: 1000, mem_alarm: broker.isAlarmed },
+        [`/api/vhosts/${vhost}`]: { tracing: broker.isTracing },
+      }
+      response.writeHead(broker.isAway ? 503 : 200).end(JSON.stringify(answers[path] ?? {}))
+    })
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  cleanups.push(
+    () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(resolve)
+      }),
+  )
+  const { port } = server.address() as AddressInfo
+  return {
+    broker,
+    account: { url: `http://127.0.0.1:${port}`, username: 'guest', password: new Secret('guest') },
+  }
 }
