@@ -53,6 +53,7 @@ async function expectAll(installation: Installation, broker: WatchedBroker, deed
       async () => {
         const events = await found(installation, `amqp.operation: ${operation} and rabbitmq.queue: e2e.${id}.*`)
         expect(sorted(countBy(events, ({ rabbitmq }) => rabbitmq?.queue))).toEqual(sorted(once(`e2e.${id}.`)))
+        return true
       },
       { withinMs: 60_000, everyMs: 1000, what: `each ${operation} stored once` },
     )
@@ -66,6 +67,7 @@ async function expectAll(installation: Installation, broker: WatchedBroker, deed
     async () => {
       const events = await found(installation, `event.code: login-refused and user.name: intruder-${id}-*`)
       expect(sorted(countBy(events, ({ user }) => user?.name))).toEqual(sorted(once(`intruder-${id}-`)))
+      return true
     },
     { withinMs: 60_000, everyMs: 1000, what: 'each refused login stored once' },
   )

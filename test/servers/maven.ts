@@ -20,8 +20,6 @@ async function run(args: readonly string[]): Promise<{ code: number | null; outp
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()))
-  const code = await new Promise<number | null>((resolve, reject) =>
-    child.once('error', reject).once('close', resolve),
-  )
+  const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
   return { code, output }
 }
