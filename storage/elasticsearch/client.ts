@@ -1,30 +1,60 @@
-import { Client, type ClientOptions } from '@elastic/elasticsearch'
+import { Client, type ClientOptions, HttpConnection } from '@elastic/elasticsearch'
 import { readFileSync } from 'node:fs'
 import type { Config } from '../../runtime/config/schema.ts'
+import { ConfigError } from '../../runtime/errors.ts'
 
 export type ElasticsearchOptions = Config['storage']['elasticsearch'] & { readonly retentionMs: number }
 
-/** The client, without retries of its own: what is tried again, and when, is decided where offsets are known. */
+type Tls = NonNullable<ElasticsearchOptions['tls']>
+
+const loopback = /\/\/(127\.|localhost|\[::1\])/
+
+/** The client, with one try a node: what is tried again after that, and when, is decided where offsets are known. */
 export function createClient({ nodes, apiKey, username, password, tls, proxy }: ElasticsearchOptions): Client {
   const options: ClientOptions = {
     nodes,
-    maxRetries: 0,
+    maxRetries: nodes.length - 1,
     requestTimeout: 60_000,
-    compression: nodes.some((node) => !/\/\/(127\.|localhost|\[::1\])/.test(node)),
+    compression: nodes.some((node) => !loopback.test(node)),
     sniffOnStart: false,
-    ...(proxy !== undefined && { proxy }),
+    sniffOnConnectionFault: false,
+    // The client's usual connection knows no proxies.
+    ...(proxy !== undefined && { proxy, Connection: HttpConnection }),
     ...(tls?.fingerprint !== undefined && { caFingerprint: tls.fingerprint }),
-    ...(tls && {
-      tls: {
-        ...(tls.ca !== undefined && { ca: readFileSync(tls.ca) }),
-        ...(tls.cert !== undefined && { cert: readFileSync(tls.cert) }),
-        ...(tls.key !== undefined && { key: readFileSync(tls.key) }),
-        ...(tls.servername !== undefined && { servername: tls.servername }),
-        rejectUnauthorized: !tls.insecure,
-      },
-    }),
+    ...(tls && { tls: tlsOptions(tls) }),
   }
-  if (apiKey) return new Client({ ...options, auth: { apiKey: apiKey.reveal() } })
-  if (username !== undefined) return new Client({ ...options, auth: { username, password: password?.reveal() ?? '' } })
-  return new Client(options)
+  try {
+    if (apiKey) return new Client({ ...options, auth: { apiKey: apiKey.reveal() } })
+    if (username !== undefined)
+      return new Client({ ...options, auth: { username, password: password?.reveal() ?? '' } })
+    return new Client(options)
+  } catch (cause) {
+    throw wrongConfig('storage.elasticsearch', cause)
+  }
+}
+
+function tlsOptions({ ca, cert, key, servername, fingerprint, insecure }: Tls): NonNullable<ClientOptions['tls']> {
+  // A fingerprint alone stands for the authority: the chain is compared with it instead of the system's authorities.
+  const isVerified = !insecure && (fingerprint === undefined || ca !== undefined)
+  return {
+    ...(ca !== undefined && { ca: read('ca', ca) }),
+    ...(cert !== undefined && { cert: read('cert', cert) }),
+    ...(key !== undefined && { key: read('key', key) }),
+    ...(servername !== undefined && { servername }),
+    rejectUnauthorized: isVerified,
+  }
+}
+
+function read(name: string, file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    throw wrongConfig(`storage.elasticsearch.tls.${name}`, cause, file)
+  }
+}
+
+function wrongConfig(path: string, cause: unknown, file = 'configuration'): Error {
+  if (cause instanceof ConfigError) return cause
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new ConfigError([{ file, line: 0, column: 0, path, message, severity: 'error' }], { cause })
 }

@@ -2,44 +2,67 @@ import type { Started } from '../../runtime/shutdown.ts'
 import type { StorageDeps } from '../open-storage.ts'
 import type { Storage } from '../storage.ts'
 import { createClient, type ElasticsearchOptions } from './client.ts'
+import { installTemplates } from './install-templates.ts'
+import { createRequests } from './requests.ts'
+import { deleteExpired } from './retention.ts'
 import { createSearch } from './search.ts'
-import { createStore } from './store.ts'
+import { createWrite } from './write.ts'
 
-const retentionIntervalMs = 3_600_000
+const upkeepIntervalMs = 3_600_000
 
-/** Events in daily indices of Elasticsearch 8 or 9. Starts without the server: connecting is each request's own affair. */
-export function createElasticsearchStorage(
+/**
+ * Events in daily indices of Elasticsearch 8 or 9. Starts without the server: connecting is each request's own affair.
+ * Throws ConfigError for TLS files that cannot be read.
+ */
+export async function createElasticsearchStorage(
   options: ElasticsearchOptions,
-  { log: parent, now }: StorageDeps,
+  { log: parent, metrics, now }: StorageDeps,
 ): Promise<Started<Storage>> {
   const log = parent.child({ component: 'storage.elasticsearch' })
   const { indexPrefix: prefix, retentionMs } = options
+  if (options.tls?.insecure) log.warn('certificates of Elasticsearch are not verified: tls.insecure is set')
   const client = createClient(options)
   const stopping = new AbortController()
-  const store = createStore({ client, prefix, retentionMs, log, now })
+  const requests = createRequests({ client, metrics, stopping: stopping.signal })
+  let failures = 0
+  let upkeeping: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
-  const retain = () => {
-    store.retain(stopping.signal).catch((error: unknown) => {
-      if (!stopping.signal.aborted) log.warn({ err: error }, 'old indices not removed')
-    })
+  const upkeep = () => {
+    upkeeping = lookAfter()
+  }
+  const lookAfter = async () => {
+    try {
+      // Somebody may have removed a template: tomorrow's index must not come without its mapping.
+      await installTemplates({ requests, prefix, log }, stopping.signal)
+      const removed = await deleteExpired(requests, { prefix, retentionMs, nowMs: now() }, stopping.signal)
+      if (removed.length > 0) log.info({ indices: removed }, 'indices beyond the retention removed')
+      if (failures > 0) log.info({ failures }, 'templates and retention are looked after again')
+      failures = 0
+    } catch (error) {
+      if (stopping.signal.aborted) return
+      if (failures++ === 0) log.warn({ err: error }, 'templates and retention not looked after: tried again every hour')
+    }
   }
   const value: Storage = {
     kind: 'elasticsearch',
-    search: createSearch(client, prefix),
+    search: createSearch(requests, prefix),
     store: {
-      ...store,
-      // Who sets up is who writes; readers remove nothing.
+      write: createWrite(requests, prefix),
+      isConnected: () => requests.isConnected(),
       async setup(signal) {
-        await store.setup(signal)
-        timer ??= setInterval(retain, retentionIntervalMs)
-        retain()
+        await installTemplates({ requests, prefix, log }, signal)
+        if (timer) return
+        // Who sets up is who writes; readers remove nothing.
+        timer = setInterval(upkeep, upkeepIntervalMs)
+        upkeep()
       },
     },
   }
   const stop = async () => {
     clearInterval(timer)
     stopping.abort(new Error('storage is stopping'))
+    await upkeeping
     await client.close()
   }
-  return Promise.resolve({ value, stop })
+  return { value, stop }
 }

@@ -1,14 +1,16 @@
 /** Grows with every change of the mapping: an older Thump does not put its own over a newer one's. */
-export const templateVersion = 1
+export const templateVersion = 2
 
 type Property = { readonly [key: string]: unknown }
 
 const keyword: Property = { type: 'keyword', ignore_above: 1024 }
 const long: Property = { type: 'long', ignore_malformed: true }
 const double: Property = { type: 'double', ignore_malformed: true }
-const flag: Property = { type: 'boolean' }
+/** For sorting, and the rare range: found by its column, without an index of its own. */
+const column: Property = { ...long, index: false }
+const flag: Property = { type: 'boolean', ignore_malformed: true }
 /** Open maps: any number of keys, one field in the mapping. */
-const flattened: Property = { type: 'flattened', ignore_above: 1024, depth_limit: 20 }
+const flattened: Property = { type: 'flattened', ignore_above: 1024, depth_limit: 100 }
 const address: Property = { type: 'ip', ignore_malformed: true, fields: { text: keyword } }
 
 /** Field → how it is indexed. What stands nowhere here is kept in the document and not indexed. */
@@ -16,9 +18,10 @@ export const fields: Readonly<Record<string, Property>> = {
   '@timestamp': { type: 'date', ignore_malformed: true },
   tags: keyword,
   labels: flattened,
-  'event.id': keyword,
+  // The document's id already: searched by that, sorted by this.
+  'event.id': { type: 'keyword', index: false },
   'event.dataset': keyword,
-  'event.sequence': long,
+  'event.sequence': column,
   'event.action': keyword,
   'event.outcome': keyword,
   'event.code': keyword,
@@ -32,7 +35,7 @@ export const fields: Readonly<Record<string, Property>> = {
   'agent.version': keyword,
   'log.level': keyword,
   'log.file.path': keyword,
-  'log.offset': long,
+  'log.offset': column,
   'log.flags': keyword,
   'user.name': keyword,
   'user.target.name': keyword,
@@ -76,32 +79,37 @@ export const fields: Readonly<Record<string, Property>> = {
   'url.path': keyword,
   'user_agent.original': keyword,
   'redacted.rule': keyword,
-  'redacted.count': long,
+  'redacted.count': column,
   app: flattened,
   thump: flattened,
 }
 
 /** Numbers whose names we make ourselves: all of them are indexed. */
-const measured = ['rabbitmq.node', 'rabbitmq.queue_stats']
+export const measured = ['rabbitmq.node', 'rabbitmq.queue_stats'] as const
+export const texts = ['message', 'amqp.body.content'] as const
+export type TextType = 'match_only_text' | 'text'
 
 /** The mapping of every index; `text` is the leanest text type that the server has. */
-export function mapping(text: 'match_only_text' | 'text'): Property {
+export function mapping(text: TextType): Property {
   const lean = text === 'text' ? { type: 'text', norms: false } : { type: text }
   const tree: Tree = {}
   for (const [path, property] of Object.entries(fields)) place(tree, path.split('.'), property)
   for (const path of measured) place(tree, path.split('.'), { type: 'object', dynamic: true })
-  for (const path of ['message', 'amqp.body.content']) place(tree, path.split('.'), lean)
-  return {
-    dynamic: false,
-    dynamic_templates: measured.map((path) => ({
-      [path.replace('.', '_')]: {
-        path_match: `${path}.*`,
-        match_mapping_type: ['long', 'double'],
-        mapping: { type: 'double' },
-      },
-    })),
-    properties: tree,
-  }
+  for (const path of texts) place(tree, path.split('.'), lean)
+  return { dynamic: false, dynamic_templates: measured.flatMap(dynamicTemplates), properties: tree }
+}
+
+/** Numbers are numbers whatever came first; what is deeper is kept, not indexed. */
+function dynamicTemplates(path: string): Property[] {
+  const rule = (kind: string, types: readonly string[], as: Property) => ({
+    [`${path.replace('.', '_')}_${kind}`]: { path_match: `${path}.*`, match_mapping_type: types, mapping: as },
+  })
+  return [
+    rule('number', ['long', 'double'], double),
+    rule('flag', ['boolean'], flag),
+    rule('word', ['string', 'date'], keyword),
+    rule('object', ['object'], { type: 'object', enabled: false }),
+  ]
 }
 
 interface Tree {

@@ -10,8 +10,19 @@ export interface BulkItem {
   }
 }
 
-/** Refusals that pass by themselves, whatever their status. */
-const passing = new Set(['cluster_block_exception', 'es_rejected_execution_exception', 'circuit_breaking_exception'])
+/**
+ * Refusals that say nothing about the document, whatever their status: a block, a missing right, the cluster's shard
+ * limit, an index that may not be made. They pass, or an operator mends them; burying whole days because of them would not.
+ */
+const passing = new Set([
+  'cluster_block_exception',
+  'es_rejected_execution_exception',
+  'circuit_breaking_exception',
+  'security_exception',
+  'validation_exception',
+  'index_not_found_exception',
+  'index_closed_exception',
+])
 
 /** 201 is stored, 409 was stored before, 429 and 5xx may be tomorrow, all else never. */
 export function toOutcome({ status, error }: BulkItem): Outcome {

@@ -1,92 +1,119 @@
-import type { Client, estypes } from '@elastic/elasticsearch'
 import type { ThumpEvent } from '../../event/event.ts'
-import { UnavailableError } from '../../runtime/errors.ts'
-import type { EventSearch } from '../storage.ts'
-import { indexPattern } from './index-name.ts'
-import { fieldOf, inRange } from './to-query.ts'
+import { RejectedError } from '../../runtime/errors.ts'
+import type { QueryNode } from '../query/query.ts'
+import type { EventSearch, SearchPage, SearchRequest, TimeRange } from '../storage.ts'
+import { fieldType, runtimeFields } from './field-types.ts'
+import { indexPatterns } from './index-name.ts'
+import type { Requests } from './requests.ts'
+import { exactField, inRange } from './to-query.ts'
 
-/** Searches over all days. Pages go on by (time, sequence, id), which is a total order: no snapshot has to be held open. */
-export function createSearch(client: Client, prefix: string): EventSearch {
-  const everywhere = { index: indexPattern(prefix), allow_no_indices: true, ignore_unavailable: true }
-  return {
-    async search({ query, sort, limit, after, ...range }, signal) {
-      const answer = await asked(
-        client.search<ThumpEvent>(
-          {
-            ...everywhere,
-            query: inRange(query, range),
-            size: limit,
-            track_total_hits: false,
-            sort: [
-              { '@timestamp': { order: sort, unmapped_type: 'date' } },
-              { 'event.sequence': { order: sort, missing: 0, unmapped_type: 'long' } },
-              { 'event.id': { order: sort, unmapped_type: 'keyword' } },
-            ] as estypes.SortCombinations[],
-            ...(after !== undefined && { search_after: decodeCursor(after) }),
-          },
-          { signal },
-        ),
-        signal,
-      )
-      const { hits } = answer.hits
-      const last = hits.at(-1)
-      const events = hits.map((hit) => hit._source).filter((event) => event !== undefined)
-      return { events, ...(hits.length === limit && last?.sort && { next: encodeCursor(last.sort) }) }
-    },
-    async count(query, range, signal) {
-      const { count } = await asked(client.count({ ...everywhere, query: inRange(query, range) }, { signal }), signal)
-      return count
-    },
-    async top(field, query, range, limit, signal) {
-      const terms = { field: fieldOf(field), size: limit, shard_size: limit * 4 + 100 }
-      const aggs = { top: { terms } }
-      const answer = await asked(
-        client.search({ ...everywhere, query: inRange(query, range), size: 0, aggs }, { signal }),
-        signal,
-      )
-      return bucketsOf(answer.aggregations, 'top').map(({ key, doc_count }) => ({
-        value: String(key),
-        count: doc_count,
-      }))
-    },
-    async histogram(query, range, bucketMs, signal) {
-      const aggs = {
-        course: { date_histogram: { field: '@timestamp', fixed_interval: `${bucketMs}ms`, min_doc_count: 1 } },
-      }
-      const answer = await asked(
-        client.search({ ...everywhere, query: inRange(query, range), size: 0, aggs }, { signal }),
-        signal,
-      )
-      return bucketsOf(answer.aggregations, 'course').map(({ key, doc_count }) => ({
-        atMs: Number(key),
-        count: doc_count,
-      }))
-    },
+/** The server's own bound is 10,000 documents; an answer should also stay small. */
+const pageSize = 5000
+
+type Sort = readonly (string | number | null)[]
+interface Answer {
+  readonly hits: {
+    readonly total?: { readonly value: number }
+    readonly hits: ReadonlyArray<{ readonly _source: ThumpEvent; readonly sort: Sort }>
   }
+  readonly aggregations?: Record<string, { readonly buckets: readonly Bucket[] }>
 }
-
 interface Bucket {
   readonly key: string | number
+  readonly key_as_string?: string
   readonly doc_count: number
 }
 
-/** None at all where no index exists yet. */
-function bucketsOf(aggregations: Record<string, unknown> | undefined, name: string): readonly Bucket[] {
-  return (aggregations?.[name] as { buckets?: readonly Bucket[] } | undefined)?.buckets ?? []
-}
-
-async function asked<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  try {
-    return await work
-  } catch (cause) {
-    throw signal.aborted ? cause : new UnavailableError('Elasticsearch', cause)
+/** Searches over all days. Pages go on by (time, sequence, id), which is a total order: no snapshot has to be held open. */
+export function createSearch(requests: Requests, prefix: string): EventSearch {
+  const path = `/${indexPatterns(prefix).join(',')}/_search`
+  // A shard that does not answer must not look like events that are not there.
+  const querystring = { allow_no_indices: true, ignore_unavailable: true, allow_partial_search_results: false }
+  const send = (body: Record<string, unknown>, signal: AbortSignal) =>
+    requests.send<Answer>('search', { method: 'POST', path, querystring, body }, signal)
+  const aggregate = async (ask: Asked, aggregation: unknown, signal: AbortSignal) => {
+    const answer = await send({ ...queryBody(ask), size: 0, aggs: { asked: aggregation } }, signal)
+    // None at all where no index exists yet.
+    return answer.aggregations?.['asked']?.buckets ?? []
+  }
+  return {
+    async search(request, signal) {
+      const events: ThumpEvent[] = []
+      let page: SearchPage = { events, ...(request.after !== undefined && { next: request.after }) }
+      do {
+        const size = Math.min(pageSize, request.limit - events.length)
+        page = toPage(await send(searchBody(request, size, page.next), signal), size)
+        events.push(...page.events)
+      } while (page.next !== undefined && events.length < request.limit)
+      return { ...page, events }
+    },
+    async count(query, range, signal) {
+      const answer = await send({ ...queryBody({ query, range }), size: 0, track_total_hits: true }, signal)
+      return answer.hits.total?.value ?? 0
+    },
+    async top(field, query, range, limit, signal) {
+      // Each day answers for itself: with more than was asked for, their sum is right.
+      const terms = { field: exactField(field), size: limit, shard_size: limit * 4 + 100 }
+      const buckets = await aggregate({ query, range, field }, { terms }, signal)
+      const isNamed = fieldType(field) === 'boolean' || fieldType(field) === 'date'
+      return buckets.map(({ key, key_as_string: name = '', doc_count: count }) => ({
+        value: isNamed ? name : String(key),
+        count,
+      }))
+    },
+    async histogram(query, range, bucketMs, signal) {
+      const course = { field: '@timestamp', fixed_interval: `${bucketMs}ms`, min_doc_count: 1 }
+      const buckets = await aggregate({ query, range }, { date_histogram: course }, signal)
+      return buckets.map(({ key, doc_count: count }) => ({ atMs: Number(key), count }))
+    },
   }
 }
 
-function encodeCursor(sort: unknown): string {
+interface Asked {
+  readonly query: QueryNode
+  readonly range: TimeRange
+  readonly field?: string
+}
+
+function queryBody({ query, range, field }: Asked): Record<string, unknown> {
+  const runtime = runtimeFields(query)
+  if (field !== undefined && fieldType(field) === 'unknown') runtime.set(field, runtime.get(field) ?? 'keyword')
+  const mappings = Object.fromEntries([...runtime].map(([path, type]) => [path, { type }]))
+  return { query: inRange(query, range, runtime), ...(runtime.size > 0 && { runtime_mappings: mappings }) }
+}
+
+function searchBody({ query, sort, ...range }: SearchRequest, size: number, after: string | undefined) {
+  const by = (missing: unknown, type: string) => ({ order: sort, missing, unmapped_type: type })
+  return {
+    ...queryBody({ query, range }),
+    size,
+    track_total_hits: false,
+    // Where a value is missing it is given: the cursor's own for "none" does not survive JavaScript's numbers.
+    sort: [
+      { '@timestamp': by(0, 'date') },
+      { 'event.sequence': by(0, 'long') },
+      { 'event.id': { order: sort, unmapped_type: 'keyword' } },
+    ],
+    ...(after !== undefined && { search_after: decodeCursor(after) }),
+  }
+}
+
+function toPage({ hits: { hits } }: Answer, size: number): SearchPage {
+  const last = hits.at(-1)
+  return {
+    events: hits.map(({ _source }) => _source),
+    ...(hits.length === size && last && { next: encodeCursor(last.sort) }),
+  }
+}
+
+function encodeCursor(sort: Sort): string {
   return Buffer.from(JSON.stringify(sort)).toString('base64url')
 }
 
-function decodeCursor(text: string): estypes.SortResults {
-  return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as estypes.SortResults
+function decodeCursor(text: string): Sort {
+  try {
+    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Sort
+  } catch (cause) {
+    throw new RejectedError('bad-cursor', 'the page to go on after is not one of ours', { cause })
+  }
 }

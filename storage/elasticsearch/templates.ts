@@ -1,35 +1,41 @@
-import { storedTopics } from './index-name.ts'
-import { mapping, templateVersion } from './mapping.ts'
+import { storedTopics, topicPatterns } from './index-name.ts'
+import { mapping, templateVersion, type TextType } from './mapping.ts'
 
-export interface Put {
-  readonly path: string
-  readonly body: Record<string, unknown>
+export interface Template {
+  readonly kind: 'component_template' | 'index_template'
+  readonly name: string
+  readonly body: Readonly<Record<string, unknown>>
 }
 
-/** The component template with the mapping, and one index template a topic, which brings its alias. */
-export function templates(prefix: string, text: 'match_only_text' | 'text'): Put[] {
-  const meta = { managed_by: 'thump' }
+/**
+ * The component template with the mapping, and one index template a topic, which brings its alias. Settings of one's own
+ * go into a component template `<prefix>@custom`: it is never touched.
+ */
+export function templates(prefix: string, text: TextType): Template[] {
   const shared = `${prefix}-mappings`
-  const component: Put = {
-    path: `/_component_template/${shared}`,
-    body: {
-      version: templateVersion,
-      _meta: meta,
-      template: {
-        settings: { 'index.auto_expand_replicas': '0-1', 'index.mapping.total_fields.limit': 2000 },
-        mappings: mapping(text),
-      },
-    },
+  const custom = `${prefix}@custom`
+  const about = { version: templateVersion, _meta: { managed_by: 'thump' } }
+  const settings = {
+    'index.auto_expand_replicas': '0-1',
+    'index.codec': 'best_compression',
+    // A field too many is kept and not indexed; the event is stored in any case.
+    'index.mapping.total_fields.ignore_dynamic_beyond_limit': true,
+  }
+  const component: Template = {
+    kind: 'component_template',
+    name: shared,
+    body: { ...about, template: { settings, mappings: mapping(text) } },
   }
   const indices = Object.values(storedTopics).map(
-    (slug): Put => ({
-      path: `/_index_template/${prefix}-${slug}`,
+    (slug): Template => ({
+      kind: 'index_template',
+      name: `${prefix}-${slug}`,
       body: {
-        version: templateVersion,
-        _meta: meta,
+        ...about,
         priority: 500,
-        index_patterns: [`${prefix}-${slug}-*`],
-        composed_of: [shared],
+        index_patterns: topicPatterns(prefix, slug),
+        composed_of: [shared, custom],
+        ignore_missing_component_templates: [custom],
         template: { aliases: { [`${prefix}-${slug}`]: {} } },
       },
     }),

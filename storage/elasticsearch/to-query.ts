@@ -1,104 +1,129 @@
 import { asNumber } from '../query/matches.ts'
 import type { QueryNode } from '../query/query.ts'
 import type { TimeRange } from '../storage.ts'
-import { fields } from './mapping.ts'
+import { type FieldType, fieldType, isNumber, type Runtime } from './field-types.ts'
 
 export type EsQuery = { readonly [clause: string]: unknown }
 
 const nothing: EsQuery = { match_none: {} }
 
-/** A search as Elasticsearch's own. */
-export function toQuery(node: QueryNode): EsQuery {
+/** A search as Elasticsearch's own; fields in `runtime` are read from the documents as that type. */
+export function toQuery(node: QueryNode, runtime: Runtime): EsQuery {
   switch (node.kind) {
     case 'all':
       return { match_all: {} }
     case 'and':
-      return { bool: { filter: node.nodes.map(toQuery) } }
+      return { bool: { filter: node.nodes.map((inner) => toQuery(inner, runtime)) } }
     case 'or':
-      return { bool: { should: node.nodes.map(toQuery), minimum_should_match: 1 } }
+      return either(node.nodes.map((inner) => toQuery(inner, runtime)))
     case 'not':
-      return { bool: { must_not: [toQuery(node.node)] } }
+      return { bool: { must_not: [toQuery(node.node, runtime)] } }
     case 'exists':
-      return { exists: { field: fieldOf(node.path) } }
+      return { exists: { field: node.path } }
     case 'text':
-      return text(node.text, node.isPhrase)
+      return text('message', node.text, node.isPhrase)
     case 'range':
-      return range(node)
+      return range(node, runtime)
     case 'field':
-      return field(node)
+      return field(node, runtime.get(node.path) ?? fieldType(node.path))
   }
 }
 
-export function inRange(query: QueryNode, { sinceMs, untilMs }: TimeRange): EsQuery {
+export function inRange(query: QueryNode, { sinceMs, untilMs }: TimeRange, runtime: Runtime): EsQuery {
   const bounds = {
-    ...(sinceMs !== undefined && { gte: new Date(sinceMs).toISOString() }),
-    ...(untilMs !== undefined && { lt: new Date(untilMs).toISOString() }),
+    ...(sinceMs !== undefined && { gte: sinceMs }),
+    ...(untilMs !== undefined && { lt: untilMs }),
+    format: 'epoch_millis',
   }
-  const filter = [toQuery(query), ...(Object.keys(bounds).length > 0 ? [{ range: { '@timestamp': bounds } }] : [])]
-  return { bool: { filter } }
+  const isBounded = sinceMs !== undefined || untilMs !== undefined
+  const time = isBounded ? [{ range: { '@timestamp': bounds } }] : []
+  return { bool: { filter: [...time, toQuery(query, runtime)] } }
 }
 
 /** Aggregations and equality need the exact text: an address has it beside the number that it is. */
-export function fieldOf(path: string): string {
-  return typeOf(path) === 'ip' ? `${path}.text` : path
+export function exactField(path: string): string {
+  return fieldType(path) === 'ip' ? `${path}.text` : path
 }
 
-function typeOf(path: string): string {
-  const known = fields[path]?.['type']
-  if (typeof known === 'string') return known
-  if (path === 'message' || path === 'amqp.body.content') return 'text'
-  const isOpen = Object.entries(fields).some(([name, { type }]) => type === 'flattened' && path.startsWith(`${name}.`))
-  return isOpen ? 'flattened' : 'double'
-}
+type FieldNode = QueryNode & { readonly kind: 'field' }
 
-function field({ path, value, isPattern }: QueryNode & { kind: 'field' }): EsQuery {
-  const type = typeOf(path)
+function field(node: FieldNode, type: FieldType): EsQuery {
+  const { path, value, isPattern } = node
   switch (type) {
     case 'keyword':
     case 'ip':
-    case 'flattened': {
-      const name = fieldOf(path)
-      return isPattern
-        ? { wildcard: { [name]: { value: wildcard(value), case_insensitive: true } } }
-        : { term: { [name]: { value, case_insensitive: true } } }
+    case 'flattened':
+    case 'unknown': {
+      const name = exactField(path)
+      return isPattern ? pattern(name, value) : { term: { [name]: { value, case_insensitive: true } } }
     }
+    case 'id':
+      return isPattern ? pattern(path, value) : { ids: { values: [value] } }
     case 'text':
-      // Text is indexed by words: a pattern is looked for among them.
-      return isPattern
-        ? { wildcard: { [path]: { value: wildcard(value), case_insensitive: true } } }
-        : { match_phrase: { [path]: value } }
+      return isPattern ? allParts(path, value) : { match_phrase: { [path]: value } }
     case 'boolean':
-      return value === 'true' || value === 'false' ? { term: { [path]: value === 'true' } } : nothing
+      return /^(true|false)$/i.test(value) ? { term: { [path]: value.toLowerCase() } } : nothing
     case 'date': {
       const atMs = asNumber(value)
-      return atMs === undefined ? nothing : { term: { [path]: new Date(atMs).toISOString() } }
+      return isPattern || atMs === undefined
+        ? nothing
+        : { range: { [path]: { gte: atMs, lte: atMs, format: 'epoch_millis' } } }
     }
-    default: {
-      const number = Number(value)
-      return isPattern || Number.isNaN(number) ? nothing : { term: { [path]: number } }
-    }
+    case 'measured':
+      return isPattern ? nothing : { match: { [path]: { query: value, lenient: true } } }
+    case 'long':
+    case 'double':
+      if (isPattern) return digits(path, value)
+      return isNumber(value) ? { range: { [path]: { gte: Number(value), lte: Number(value) } } } : nothing
   }
 }
 
-function range({ path, op, value }: QueryNode & { kind: 'range' }): EsQuery {
-  const bound = asNumber(value)
-  if (bound === undefined) return nothing
-  return { range: { [path]: { [op]: typeOf(path) === 'date' ? new Date(bound).toISOString() : bound } } }
+/** `4*` of a number: 4, 40 to 49, 400 to 499 … */
+function digits(path: string, value: string): EsQuery {
+  const [, start] = /^([1-9]\d{0,11})\*$/.exec(value) ?? []
+  if (start === undefined) return nothing
+  const ranges = Array.from({ length: 16 - start.length }, (_, zeros) => {
+    const gte = Number(start) * 10 ** zeros
+    return { range: { [path]: { gte, lt: gte + 10 ** zeros } } }
+  })
+  return either(ranges)
 }
 
-/** Whole words in their order, or a part of one word: Korean words carry particles, identifiers have parts. */
-function text(words: string, isPhrase: boolean): EsQuery {
-  const phrase = { match_phrase: { message: words } }
-  if (isPhrase && /\s/.test(words)) return phrase
-  const part = { wildcard: { message: { value: `*${escape(words)}*`, case_insensitive: true } } }
-  return { bool: { should: [phrase, part], minimum_should_match: 1 } }
+function range({ path, op, value }: QueryNode & { kind: 'range' }, runtime: Runtime): EsQuery {
+  const type = runtime.get(path) ?? fieldType(path)
+  // One field cannot be a number and a time in one search: the last one asked for decides.
+  const bound = type === 'date' ? asNumber(value) : isNumber(value) ? Number(value) : undefined
+  if (bound === undefined) return nothing
+  return { range: { [path]: { [op]: bound, ...(type === 'date' && { format: 'epoch_millis' }) } } }
+}
+
+/**
+ * Whole words in their order, the last one perhaps begun only; or a part of one word, as Korean words carry particles and
+ * identifiers have parts. Composed and decomposed letters are both looked for: text is stored as it came.
+ */
+function text(path: string, words: string, isPhrase: boolean): EsQuery {
+  const forms = [...new Set([words, words.normalize('NFC'), words.normalize('NFD')])]
+  const phrases = forms.map((query) => ({ match_phrase_prefix: { [path]: { query, max_expansions: 1000 } } }))
+  if (isPhrase && /\s/.test(words)) return either(phrases)
+  return either([...phrases, ...forms.map((form) => pattern(path, `*${literal(form)}*`))])
+}
+
+/** Text is indexed by words: what stands between the stars is looked for, each for itself. */
+function allParts(path: string, value: string): EsQuery {
+  const parts = value.split(/(?<!\\)\*/).filter((part) => part !== '')
+  return { bool: { filter: parts.map((part) => text(path, part.replaceAll('\\*', '*'), true)) } }
+}
+
+function either(should: readonly EsQuery[]): EsQuery {
+  return { bool: { should, minimum_should_match: 1 } }
 }
 
 /** Our `*` is theirs; `?` is none of ours. */
-function wildcard(pattern: string): string {
-  return pattern.replace(/\\(?!\*)|\?/g, (sign) => `\\${sign}`)
+function pattern(path: string, value: string): EsQuery {
+  const theirs = value.replace(/\\(?!\*)|\?/g, (sign) => `\\${sign}`)
+  return { wildcard: { [path]: { value: theirs, case_insensitive: true } } }
 }
 
-function escape(literal: string): string {
-  return literal.replace(/[\\*?]/g, (sign) => `\\${sign}`)
+function literal(words: string): string {
+  return words.replaceAll('*', '\\*')
 }

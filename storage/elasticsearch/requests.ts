@@ -1,0 +1,85 @@
+import { type Client, errors, type TransportRequestParams } from '@elastic/elasticsearch'
+import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+
+export type RequestName = 'bulk' | 'search' | 'setup' | 'retention'
+
+export interface Requests {
+  /**
+   * The answer's body. Throws RejectedError where the server understood and refused for good, UnavailableError where
+   * trying again may help, and the abort's own reason.
+   */
+  send<T>(name: RequestName, params: TransportRequestParams, signal: AbortSignal): Promise<T>
+  isConnected(): boolean
+}
+
+interface RequestsDeps {
+  readonly client: Client
+  readonly metrics: Metrics
+  /** Aborts all that is under way. */
+  readonly stopping: AbortSignal
+}
+
+const seconds = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
+
+/** Every request to the server goes through here: timed, and its failure told as one of our own errors. */
+export function createRequests({ client, metrics, stopping }: RequestsDeps): Requests {
+  const help = 'Requests to Elasticsearch by kind, failed ones too'
+  const durations = metrics.histogram('thump_elasticsearch_request_seconds', help, seconds, ['request'])
+  let isConnected = false
+  return {
+    isConnected: () => isConnected,
+    async send<T>(name: RequestName, params: TransportRequestParams, signal: AbortSignal): Promise<T> {
+      const either = AbortSignal.any([signal, stopping])
+      const done = durations.startTimer({ request: name })
+      try {
+        const answer = await client.transport.request<T>(params, { signal: either })
+        isConnected = true
+        return answer
+      } catch (cause) {
+        if (either.aborted) throw cause
+        const failure = toFailure(cause)
+        isConnected = failure instanceof RejectedError
+        throw failure
+      } finally {
+        done()
+      }
+    },
+  }
+}
+
+/** Neither credentials nor bodies: the server's error objects carry whole requests. */
+function toFailure(cause: unknown): RejectedError | UnavailableError {
+  if (!(cause instanceof errors.ResponseError)) return new UnavailableError('Elasticsearch', cause)
+  const { status, type, reason } = explain(cause)
+  const text = `${type}: ${reason}`.slice(0, longestReason)
+  if (!isForGood(status, type)) return new UnavailableError('Elasticsearch', new Error(`status ${status}, ${text}`))
+  return new RejectedError(status === 413 ? 'too-large' : type, `Elasticsearch refused: ${text}`)
+}
+
+const longestReason = 600
+/** These speak of the installation, not of the request: an operator mends them, and then the same request succeeds. */
+const mendable = new Set(['media_type_header_exception', 'security_exception', 'cluster_block_exception'])
+
+function isForGood(status: number, type: string): boolean {
+  return (status === 400 || status === 404 || status === 413) && !mendable.has(type)
+}
+
+interface Explained {
+  readonly status: number
+  readonly type: string
+  readonly reason: string
+}
+
+function explain(error: errors.ResponseError): Explained {
+  const status = error.statusCode ?? 0
+  const body = error.body as { error?: { type?: string; reason?: string; root_cause?: { reason?: string }[] } } | string
+  if (typeof body !== 'object' || body === null || typeof body.error !== 'object')
+    return { status, type: `http-${status}`, reason: typeof body === 'string' ? body : '' }
+  const { type = `http-${status}`, reason = '', root_cause: [root] = [] } = body.error
+  return {
+    status,
+    type,
+    reason: root?.reason !== undefined && root.reason !== reason ? `${reason}: ${root.reason}` : reason,
+  }
+}

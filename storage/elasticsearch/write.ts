@@ -1,0 +1,39 @@
+import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
+import type { EventStore, Outcome, StoreItem } from '../storage.ts'
+import { bulkBody } from './bulk-body.ts'
+import { indexName } from './index-name.ts'
+import { type BulkItem, toOutcome } from './outcome.ts'
+import type { Requests } from './requests.ts'
+
+/** Refusals of a whole bulk that one of its items, or its size, brings about. Any other speaks of the installation. */
+const splitting = new Set(['too-large', 'action_request_validation_exception'])
+
+/** Writes with `create`, the event's id and its own day: writing anything again is harmless. */
+export function createWrite(requests: Requests, prefix: string): EventStore['write'] {
+  const write = async (items: readonly StoreItem[], signal: AbortSignal): Promise<readonly Outcome[]> => {
+    try {
+      const answer = await requests.send<{ items?: ReadonlyArray<{ create: BulkItem }> }>(
+        'bulk',
+        {
+          method: 'POST',
+          path: '/_bulk',
+          querystring: { filter_path: 'items.create.status,items.create.error' },
+          bulkBody: bulkBody(items, ({ topic, atMs }) => indexName(prefix, topic, atMs)),
+        },
+        signal,
+      )
+      // A proxy's friendly page is no answer.
+      if (answer.items?.length !== items.length)
+        throw new UnavailableError('Elasticsearch', new Error('its answer does not fit the request'))
+      return answer.items.map(({ create }) => toOutcome(create))
+    } catch (cause) {
+      if (!(cause instanceof RejectedError)) throw cause
+      if (!splitting.has(cause.reason)) throw new UnavailableError('Elasticsearch', cause)
+      // One item, as too long an id, makes the server refuse all of them: halves, until that one stands alone.
+      if (items.length === 1) return [{ kind: 'reject', reason: cause.reason, error: cause.message }]
+      const half = Math.ceil(items.length / 2)
+      return [...(await write(items.slice(0, half), signal)), ...(await write(items.slice(half), signal))]
+    }
+  }
+  return (items, signal) => (items.length === 0 ? Promise.resolve([]) : write(items, signal))
+}
