@@ -111,10 +111,11 @@ export class KafkaConsumer implements Consumer {
     const deps = { client: this.#client, metadata: this.#metadata, createTopics: options.createTopics, log }
     try {
       await createMissing(deps, names)
+      this.#outage.worked('topics')
     } catch (cause) {
       // What others may create later is read from then on.
       if (!(cause instanceof RejectedError)) throw cause
-      this.#outage.failed(cause)
+      this.#outage.failed('topics', cause)
     }
   }
 

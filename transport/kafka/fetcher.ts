@@ -24,6 +24,8 @@ const backoff = { baseMs: 200, maxMs: 5000 }
 /** So many failures of one partition alone are an outage worth telling. */
 const tellAfter = 5
 
+const placeOf = ({ wireTopic, at }: PartitionReader) => `${wireTopic}-${at.partition}`
+
 /** Reads the partitions of one assignment from their leaders, one fetch a leader at a time, while their readers have room. */
 export class Fetcher {
   readonly #deps: FetcherDeps
@@ -32,6 +34,7 @@ export class Fetcher {
   #room = Promise.withResolvers<void>()
   #refreshFailures = 0
   #isSpreading = false
+  #mustSpread = false
 
   constructor(deps: FetcherDeps) {
     this.#deps = deps
@@ -44,11 +47,16 @@ export class Fetcher {
 
   /** Starts a loop for every leader that has none; asks anew while a partition has no leader. */
   spread(): void {
+    if (this.#ending.signal.aborted) return
+    this.#mustSpread = true
     if (this.#isSpreading) return
     this.#isSpreading = true
     void Promise.resolve()
       .then(() => this.#spread())
-      .finally(() => (this.#isSpreading = false))
+      .finally(() => {
+        this.#isSpreading = false
+        if (this.#mustSpread) this.spread()
+      })
   }
 
   room(): void {
@@ -59,12 +67,14 @@ export class Fetcher {
   end(): void {
     this.#ending.abort(new Error('the partitions were taken away'))
     this.room()
+    for (const reader of this.#deps.readers) this.#deps.outage.worked(placeOf(reader))
   }
 
   async #spread(): Promise<void> {
     const { metadata, outage, readers } = this.#deps
     const { signal } = this.#ending
     while (!signal.aborted) {
+      this.#mustSpread = false
       const leaders = readers.map(({ wireTopic, at }) => metadata.leader(wireTopic, at.partition))
       for (const leader of new Set(leaders)) {
         if (leader === undefined || this.#loops.has(leader)) continue
@@ -78,8 +88,11 @@ export class Fetcher {
       if (!leaders.includes(undefined)) return
       await sleep(backoffMs(backoff, this.#refreshFailures++, Math.random()), signal).catch(() => {})
       await metadata.refresh().then(
-        () => (this.#refreshFailures = 0),
-        (cause: unknown) => outage.failed(cause),
+        () => {
+          this.#refreshFailures = 0
+          outage.worked('metadata')
+        },
+        (cause: unknown) => outage.failed('metadata', cause),
       )
     }
   }
@@ -120,7 +133,7 @@ export class Fetcher {
       const hungry = mine.filter((reader) => reader.hasRoom && reader.notBeforeMs <= now)
       if (hungry.length === 0) {
         const isFailing = mine.some(({ notBeforeMs }) => notBeforeMs > now)
-        await Promise.race([room, ...(isFailing ? [sleep(busyWaitMs, signal).catch(() => {})] : [])])
+        await (isFailing ? sleep(busyWaitMs, signal).catch(() => {}) : room)
         continue
       }
       try {
@@ -128,16 +141,19 @@ export class Fetcher {
         failures = 0
       } catch (cause) {
         if (signal.aborted) return
-        outage.failed(cause)
+        for (const reader of hungry) outage.failed(placeOf(reader), cause)
         await sleep(backoffMs(backoff, failures++, Math.random()), signal).catch(() => {})
-        await metadata.refresh().catch((reason: unknown) => outage.failed(reason))
+        await metadata.refresh().then(
+          () => outage.worked('metadata'),
+          (reason: unknown) => outage.failed('metadata', reason),
+        )
         this.spread()
       }
     }
   }
 
   async #fetch(leader: number, hungry: readonly PartitionReader[], maxWaitTime: number): Promise<void> {
-    const { client, outage } = this.#deps
+    const { client } = this.#deps
     const askedAtMs = Date.now()
     const wishes = hungry.map(({ wireTopic, at, position }) => ({
       topic: wireTopic,
@@ -149,10 +165,9 @@ export class Fetcher {
       timeoutMs: client.times.requestTimeoutMs + maxWaitTime,
     })) as readonly FetchAnswer[]
     if (this.#ending.signal.aborted) return
-    outage.worked()
-    const byName = new Map(hungry.map((reader) => [`${reader.wireTopic} ${reader.at.partition}`, reader]))
+    const byName = new Map(hungry.map((reader) => [placeOf(reader), reader]))
     for (const answer of answers) {
-      const reader = byName.get(`${answer.topic} ${answer.partition}`)
+      const reader = byName.get(`${answer.topic}-${answer.partition}`)
       if (reader) await this.#judge(reader, answer, askedAtMs)
     }
   }
@@ -160,6 +175,7 @@ export class Fetcher {
   async #judge(reader: PartitionReader, answer: FetchAnswer, askedAtMs: number): Promise<void> {
     const { metadata, outage, outOfRange } = this.#deps
     if (answer.error === undefined) {
+      outage.worked(placeOf(reader))
       reader.take(answer.records, answer.highWatermark, askedAtMs)
       return
     }
@@ -169,14 +185,14 @@ export class Fetcher {
       void outOfRange(reader).then(
         () => (reader.notBeforeMs = 0),
         (cause: unknown) => {
-          outage.failed(cause)
+          outage.failed(placeOf(reader), cause)
           reader.fail()
         },
       )
       return
     }
     reader.fail()
-    if (reader.failures === tellAfter) outage.failed(new Error(`${answer.topic}-${answer.partition}: ${answer.error}`))
+    if (reader.failures >= tellAfter) outage.failed(placeOf(reader), new Error(answer.error))
     await metadata.refresh()
     this.spread()
   }

@@ -77,12 +77,12 @@ export class Group {
         await this.#deps.prepare()
         const partitions = await this.#join()
         failures = 0
-        this.#deps.outage.worked()
+        this.#deps.outage.worked('group')
         await this.#beatingWhile(this.#deps.given(partitions))
         await this.#stay(signal)
       } catch (cause) {
         const isUsual = cause instanceof NotYet && failures < notYetUntilTold
-        if (!signal.aborted && !isUsual) this.#deps.outage.failed(cause)
+        if (!signal.aborted && !isUsual) this.#deps.outage.failed('group', cause)
         failures++
       }
       await this.#handOver()
@@ -218,11 +218,11 @@ export class Group {
         if (error === 'REBALANCE_IN_PROGRESS' || this.#isLost) return
         if (error === undefined) {
           this.#lastBeatMs = Date.now()
-          outage.worked()
+          outage.worked('group')
         }
         if (await this.#hasNewPartitions()) return
       } catch (cause) {
-        outage.failed(cause)
+        outage.failed('group', cause)
       }
       if (Date.now() - this.#lastBeatMs > sessionTimeoutMs) {
         this.#isLost = true

@@ -71,8 +71,8 @@ async function ensureTopics({ options, log, connect }: KafkaParts, signal: Abort
   }
   try {
     await retryForever(work, backoff, signal, {
-      onFailure: (cause) => outage.failed(cause),
-      onRecovered: () => outage.worked(),
+      onFailure: (cause) => outage.failed('topics', cause),
+      onRecovered: () => outage.worked('topics'),
       isFatal: (cause) => cause instanceof RejectedError,
     })
   } finally {

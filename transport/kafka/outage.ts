@@ -1,27 +1,31 @@
 import type { Logger } from '../../runtime/log.ts'
 
-/** Tells of a failure once, and once that it is over, however often it is met in between. */
+/**
+ * Tells of failures once, and once that all is well again, however often and in however many places they are met in
+ * between. A place is whatever fails and works by itself: a partition, the group, the metadata.
+ */
 export class Outage {
   readonly #log: Logger
-  readonly #whats: { readonly away: string; readonly back: string }
+  readonly #failing = new Set<string>()
   #failures = 0
 
-  constructor(log: Logger, whats = { away: 'kafka is unavailable, retrying', back: 'kafka recovered' }) {
+  constructor(log: Logger) {
     this.#log = log
-    this.#whats = whats
   }
 
   get isOn(): boolean {
-    return this.#failures > 0
+    return this.#failing.size > 0
   }
 
-  failed(err: unknown): void {
+  failed(place: string, err: unknown): void {
+    if (!this.isOn) this.#log.warn({ err, place }, 'kafka is unavailable, retrying')
+    this.#failing.add(place)
     this.#failures++
-    if (this.#failures === 1) this.#log.warn({ err }, this.#whats.away)
   }
 
-  worked(): void {
-    if (this.#failures > 0) this.#log.info({ failures: this.#failures }, this.#whats.back)
+  worked(place: string): void {
+    if (!this.#failing.delete(place) || this.isOn) return
+    this.#log.info({ failures: this.#failures }, 'kafka recovered')
     this.#failures = 0
   }
 }

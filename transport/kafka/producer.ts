@@ -183,8 +183,8 @@ class KafkaProducer implements Producer {
 
   #retry<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return retryForever(work, backoff, signal, {
-      onFailure: (cause) => this.#outage.failed(cause),
-      onRecovered: () => this.#outage.worked(),
+      onFailure: (cause) => this.#outage.failed('metadata', cause),
+      onRecovered: () => this.#outage.worked('metadata'),
       isFatal: (cause) => cause instanceof RejectedError,
     })
   }

@@ -31,6 +31,8 @@ const identityLost = new Set([
   'INVALID_PRODUCER_ID_MAPPING',
 ])
 
+const placeOf = ({ topic, partition }: PartitionQueue) => `${topic}-${partition}`
+
 /** Carries the partitions' queues to their leaders: one request a leader at a time, one batch a partition in each. */
 export class Sender {
   readonly #deps: SenderDeps
@@ -72,7 +74,7 @@ export class Sender {
     let hasLeaderless = false
     for (const queue of this.#queues) {
       if (queue.isUnderWay) continue
-      if (queue.isEmpty) this.#queues.delete(queue)
+      if (queue.isEmpty) this.#letGo(queue)
       else if (queue.notBeforeMs > now) this.#wakeAt(queue.notBeforeMs)
       else {
         const leader = this.#deps.metadata.leader(queue.topic, queue.partition)
@@ -81,7 +83,6 @@ export class Sender {
       }
     }
     for (const [leader, queues] of ready) void this.#sendTo(leader, queues)
-    // Where those who waited have given up, only a question tells that Kafka is back.
     if (hasLeaderless || (this.#queues.size === 0 && this.#deps.outage.isOn)) void this.#refresh()
   }
 
@@ -104,14 +105,25 @@ export class Sender {
         await this.#judge(queue, errors.has(key) ? errors.get(key) : 'NO_ANSWER')
       }
     } catch (cause) {
-      outage.failed(cause)
-      for (const queue of queues) this.#backOff(queue)
+      for (const queue of queues) {
+        outage.failed(placeOf(queue), cause)
+        this.#backOff(queue)
+      }
       void this.#refresh()
     } finally {
       this.#busy.delete(leader)
       for (const queue of queues) queue.isUnderWay = false
       this.#wakeAt(Date.now())
     }
+  }
+
+  #letGo(queue: PartitionQueue): void {
+    this.#queues.delete(queue)
+    if (queue.failures === 0) return
+    // Those who waited have given up: from here on only a question tells that Kafka is back.
+    queue.failures = 0
+    this.#deps.outage.failed('metadata', new Error('sending was given up'))
+    this.#deps.outage.worked(placeOf(queue))
   }
 
   #gather(queues: readonly PartitionQueue[], identity: ProducerIdentity | undefined) {
@@ -131,9 +143,10 @@ export class Sender {
   }
 
   async #judge(queue: PartitionQueue, error: string | undefined): Promise<void> {
+    const place = placeOf(queue)
     if (error === undefined || error === 'DUPLICATE_SEQUENCE_NUMBER') {
       queue.failures = 0
-      this.#deps.outage.worked()
+      this.#deps.outage.worked(place)
       queue.succeed()
     } else if (tooLarge.has(error)) queue.tooLarge(error)
     else if (error === 'TOPIC_AUTHORIZATION_FAILED') queue.rejectAll('not-authorized', error)
@@ -145,7 +158,7 @@ export class Sender {
       queue.redo()
     } else {
       this.#backOff(queue)
-      if (queue.failures === tellAfter) this.#deps.outage.failed(new Error(`${queue.topic}: ${error}`))
+      if (queue.failures >= tellAfter) this.#deps.outage.failed(place, new Error(error))
       if (error === 'UNKNOWN_TOPIC_OR_PARTITION') await this.#deps.topicMissing(queue).catch(() => {})
       else void this.#refresh()
     }
@@ -163,9 +176,9 @@ export class Sender {
     try {
       await this.#deps.metadata.refresh()
       this.#refreshFailures = 0
-      if (this.#queues.size === 0) this.#deps.outage.worked()
+      this.#deps.outage.worked('metadata')
     } catch (cause) {
-      this.#deps.outage.failed(cause)
+      this.#deps.outage.failed('metadata', cause)
       this.#refreshFailures++
     } finally {
       this.#isRefreshing = false
