@@ -36,7 +36,7 @@ export function createLevel(level: Level): Evaluator {
   return {
     fresh: (atMs): LevelWindow => ({ ...emptySamples(), firstMs: atMs, sweptMs: Number.MIN_SAFE_INTEGER }),
     take: (turn, hit) => take(level, arrivalHolds, turn, hit),
-    advance: (turn, watermarkMs) => sweep(level, turn, watermarkMs),
+    advance: (turn, watermarkMs) => sweep(level, arrivalHolds, turn, watermarkMs),
     dueMs: (state) => dueMs(level, state),
     isSpent: ({ alert, window }) => !alert && !level.isLasting && (window as LevelWindow).times.length === 0,
   }
@@ -61,11 +61,11 @@ function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipRe
     return undefined
   }
   const newest = window.times.at(-1) as number
-  const from =
-    level.settlesBetween && newestBefore !== undefined && newestBefore < hit.atMs ? newestBefore : hit.atMs - 0.5
+  // Instants between the sample before and this one; those that were judged already stay judged.
+  const between = level.settlesBetween && newestBefore !== undefined && newestBefore < hit.atMs
+  const from = between ? Math.max(newestBefore, Math.min(window.sweptMs, hit.atMs - 0.5)) : hit.atMs - 0.5
   for (const atMs of from < hit.atMs - 1 || newest > hit.atMs ? points(level, window, from, newest) : [hit.atMs]) {
     if (!holds(window, atMs)) continue
-    window.sweptMs = atMs
     open(level, turn, atMs, hit.id, hit)
     return undefined
   }
@@ -93,18 +93,34 @@ function points(level: Level, window: LevelWindow, fromMs: number, toMs: number)
   return [...found].toSorted((a, b) => a - b)
 }
 
-function sweep(level: Level, turn: Turn, watermarkMs: number): void {
+function sweep(level: Level, holdsOnArrival: Level['holds'], turn: Turn, watermarkMs: number): void {
   const window = turn.state.window as LevelWindow
+  let hasResolved = false
   if (watermarkMs > window.sweptMs && (turn.state.alert || !level.isMonotone || !level.isEager)) {
     for (const atMs of points(level, window, window.sweptMs, watermarkMs)) {
       const { alert } = turn.state
       const isHolding = level.holds(window, atMs)
-      if (alert && !isHolding && atMs > alert.firedAtMs) turn.resolve(atMs, false)
-      else if (!alert && isHolding) open(level, turn, atMs, causeAt(window, atMs), undefined)
+      if (alert && !isHolding && atMs > alert.firedAtMs) {
+        turn.resolve(atMs, false)
+        hasResolved = true
+      } else if (!alert && isHolding) open(level, turn, atMs, causeAt(window, atMs), undefined)
     }
-  } else if (!turn.state.alert && level.isMonotone) window.sweptMs = Math.max(window.sweptMs, watermarkMs)
+    if (hasResolved && level.isEager && !turn.state.alert) judgeArrived(level, holdsOnArrival, turn, watermarkMs)
+  }
   window.sweptMs = Math.max(window.sweptMs, watermarkMs)
   pruneSamples(window, watermarkMs - level.reachMs)
+}
+
+/** What arrived while the alert was open, and lies after its end, has not been asked yet whether it opens another. */
+function judgeArrived(level: Level, holds: Level['holds'], turn: Turn, afterMs: number): void {
+  const window = turn.state.window as LevelWindow
+  const newest = window.times.at(-1)
+  if (newest === undefined) return
+  for (const atMs of points(level, window, afterMs, newest)) {
+    if (!holds(window, atMs)) continue
+    open(level, turn, atMs, causeAt(window, atMs), undefined)
+    return
+  }
 }
 
 /** The event at that instant, read last; where there is none, time itself: the deadline. */

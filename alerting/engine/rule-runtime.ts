@@ -176,9 +176,11 @@ export class RuleRuntime {
     if (!known && hit.isResolving && this.#keys.isFull()) return false
     if (!known && this.#keys.isFull()) return this.#overflow(hit)
     const state = known ?? this.#create(key, id, hit.atMs)
-    if (known && mayDecide && this.#due(state) <= watermarkMs) {
+    // What was due before the event is decided first; its own instant only with it.
+    const decidedMs = Math.min(watermarkMs, hit.atMs - 1)
+    if (known && mayDecide && this.#due(state) <= decidedMs) {
       this.#turn.state = state
-      this.#evaluator.advance(this.#turn, watermarkMs)
+      this.#evaluator.advance(this.#turn, decidedMs)
     }
     this.#turn.state = state
     const reason = this.#evaluator.take(this.#turn, hit)

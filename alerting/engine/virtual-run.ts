@@ -49,7 +49,9 @@ export function runVirtually({ rules, startMs, events, untilMs, allowedLatenessM
   events
     .toSorted((a, b) => a.atMs - b.atMs)
     .forEach(({ atMs, topic, event }, offset) => {
-      if (atMs > nowMs) pass(atMs)
+      // Up to the event's own instant, which it is part of.
+      if (atMs - 1 > nowMs) pass(atMs - 1)
+      nowMs = Math.max(nowMs, atMs)
       const value = Buffer.from(JSON.stringify(stamped(event, atMs, offset)))
       engine.take(
         { topic, partition: 0, records: [{ offset, timestampMs: atMs, value }], highWatermark: offset + 1 },

@@ -119,24 +119,29 @@ describe('watermarks', () => {
 })
 
 describe('absence and outages of the product itself', () => {
-  test('is not decided before what lay there at the start has been read', () => {
+  test('is not decided before what lay there at the start has been read, and then in event time', () => {
     const bench = benchOf(absence())
-    bench.read([of(0, 'a')], { lag: 2 })
-    bench.read([of(1000, 'b')], { lag: 1 })
-    bench.settle(1001)
+    bench.read([of(0, 'a')], { lag: 3 })
+    bench.read([of(60, 'b')], { lag: 2, wall: 1000 })
+    bench.read([of(150, 'a')], { lag: 1, wall: 1001 })
+    bench.settle(1002)
     expect(bench.told()).toEqual([])
-    bench.read([of(1002, 'a')])
+    bench.read([of(180, 'b')], { wall: 1003 })
     bench.settle(1003)
-    expect(bench.told()).toEqual([])
+    expect(bench.told()).toEqual(['firing r a @120', 'resolved r a @150'])
   })
 
   test('is not decided while a partition is behind; a key silent over the outage fires once after it', () => {
     const bench = benchOf(absence())
     bench.read([of(0, 'a'), of(0, 'b')])
-    bench.read([of(300, 'b')], { wall: 2000, lag: 100 })
-    bench.settle(2000)
+    bench.read([of(100, 'b')], { wall: 2000, lag: 100 })
+    bench.read(
+      Array.from({ length: 18 }, (_, index) => of(200 + index * 100, 'b')),
+      { wall: 2001, lag: 1 },
+    )
+    bench.settle(2001)
     expect(bench.told()).toEqual([])
-    bench.read([of(2000, 'b')], { wall: 2001 })
+    bench.read([of(2001, 'b')])
     bench.settle(2001)
     expect(bench.told()).toEqual(['firing r a @120 catch-up'])
     bench.idle(2100)
