@@ -103,6 +103,8 @@ class EventTimeEngine implements Engine {
   #composites: RuleRuntime[] = []
   /** By member. */
   #memberOf = new Map<string, RuleRuntime[]>()
+  /** Transitions of members that composites have not heard of yet. */
+  readonly #heard: NewTransition[] = []
   #topicsOf = new Map<string, readonly TopicName[]>()
   #nowMs = 0
   #settledMs = Number.NEGATIVE_INFINITY
@@ -187,7 +189,9 @@ class EventTimeEngine implements Engine {
       maxEventAgeMs: this.#options.maxEventAgeMs,
       share: new Map(),
       isSilent: (nodes, watermarkMs) => this.#isSilent(nodes, watermarkMs),
-      decided: (rule, transition) => this.#tellComposites(rule, transition),
+      decided: (rule, transition) => {
+        if (this.#memberOf.has(rule.id)) this.#heard.push(transition)
+      },
     }
   }
 
@@ -204,7 +208,7 @@ class EventTimeEngine implements Engine {
         for (const topic of rule.topics) append(byTopic, topic, runtime)
         continue
       }
-      const members = [...rule.spec.allOf, ...rule.spec.anyOf]
+      const members = membersOf(rule)
       for (const id of members) append(this.#memberOf, id, runtime)
       this.#topicsOf.set(rule.id, [...new Set(members.flatMap((id) => this.#runtimes.get(id)?.rule.topics ?? []))])
     }
@@ -216,7 +220,7 @@ class EventTimeEngine implements Engine {
       runtimes,
       clocks: runtimes.map((runtime) => ({
         watermarkMs: () => this.#watermark(runtime),
-        mayDecide: () => !runtime.waitsWhileBehind || !this.#isBehind(runtime),
+        mayDecide: () => this.#mayDecide(runtime),
       })),
       network: createNetwork(runtimes.map(({ rule }) => rule)),
     }
@@ -285,6 +289,7 @@ class EventTimeEngine implements Engine {
       if (topic === 'THUMP' && fieldValue(event, ['thump', 'alert', 'rule']) === runtime.rule.id) continue
       runtime.take(arrival, route.clocks[index] as RuleClock)
     }
+    if (this.#heard.length > 0) this.#tellComposites()
   }
 
   #hear(event: ThumpEvent, atMs: number): void {
@@ -316,9 +321,10 @@ class EventTimeEngine implements Engine {
     this.#settledMs = nowMs
     for (const runtime of this.#runtimes.values()) {
       runtime.expire(nowMs)
-      if (runtime.rule.spec.kind === 'composite' || (runtime.waitsWhileBehind && this.#isBehind(runtime))) continue
+      if (runtime.rule.spec.kind === 'composite' || !this.#mayDecide(runtime)) continue
       runtime.advance(this.#watermark(runtime), nowMs)
     }
+    this.#tellComposites()
     for (const runtime of this.#composites) runtime.advance(this.#watermark(runtime), nowMs)
   }
 
@@ -326,23 +332,32 @@ class EventTimeEngine implements Engine {
     return this.#clocks.leastMs(this.#topicsOf.get(rule.id) ?? []) - rule.latenessMs
   }
 
-  #isBehind({ rule }: RuleRuntime): boolean {
-    return this.#clocks.isBehind(rule.topics, this.#nowMs, rule.latenessMs)
+  /** Absence is not decided while records that may end it lie unread. */
+  #mayDecide({ rule, waitsWhileBehind }: RuleRuntime): boolean {
+    return !waitsWhileBehind || !this.#clocks.isBehind(rule.topics, this.#nowMs, rule.latenessMs)
   }
 
-  #tellComposites(rule: Rule, transition: NewTransition): void {
-    for (const runtime of this.#memberOf.get(rule.id) ?? []) {
-      const { record, kind, atMs, alertId } = transition
+  /** Composites hear of their members when these have all been decided as far as their watermarks go, in the order of time. */
+  #tellComposites(): void {
+    while (this.#heard.length > 0) {
+      const concerned = new Set(this.#heard.flatMap(({ record }) => this.#memberOf.get(record.ruleId) ?? []))
+      for (const { rule } of concerned) {
+        for (const id of membersOf(rule)) {
+          const member = this.#runtimes.get(id)
+          if (member && this.#mayDecide(member)) member.advance(this.#watermark(member), this.#nowMs)
+        }
+      }
+      for (const transition of this.#heard.splice(0).toSorted((x, y) => x.atMs - y.atMs)) this.#tellEach(transition)
+    }
+  }
+
+  #tellEach(transition: NewTransition): void {
+    const { record, kind, atMs, alertId } = transition
+    for (const runtime of this.#memberOf.get(record.ruleId) ?? []) {
       const key = runtime.rule.groupBy.map(({ name }) => record.key[name])
       if (key.includes(undefined)) continue
-      const hit: Hit = {
-        event: asEvent(transition),
-        id: alertId,
-        atMs,
-        topic: 'THUMP',
-        isResolving: false,
-        member: { ruleId: rule.id, alertId, kind },
-      }
+      const member = { ruleId: record.ruleId, alertId, kind }
+      const hit: Hit = { event: asEvent(transition), id: alertId, atMs, topic: 'THUMP', isResolving: false, member }
       runtime.takeMember(key as KeyValue[], hit, this.#watermark(runtime), this.#nowMs)
     }
   }
@@ -376,6 +391,10 @@ class EventTimeEngine implements Engine {
       }
     })
   }
+}
+
+function membersOf({ spec }: Rule): readonly string[] {
+  return spec.kind === 'composite' ? [...spec.allOf, ...spec.anyOf] : []
 }
 
 function append<K, V>(map: Map<K, V[]>, key: K, item: V): void {
