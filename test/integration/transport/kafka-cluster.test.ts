@@ -24,7 +24,7 @@ async function coordinatorOf(group: string): Promise<number> {
   try {
     const { topics } = await admin.fetchTopicMetadata({ topics: ['__consumer_offsets'] })
     const partitions = topics[0]?.partitions ?? []
-    const hash = [...group].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 0)
+    const hash = Buffer.from(group).reduce((sum, letter) => (Math.imul(sum, 31) + letter) | 0, 0)
     const place = (hash & 0x7fffffff) % partitions.length
     return partitions.find(({ partitionId }) => partitionId === place)?.leader ?? -1
   } finally {

@@ -109,7 +109,8 @@ test('connections that are reset in the middle of everything lose nothing, doubl
   proxy.cutAfter(undefined)
   await eventually(() => expect(texts()).toHaveLength(expected.length), { withinMs: 30_000 })
   expect(texts()).toEqual(expected)
-  expect(told.filter(({ msg }) => msg.includes('unavailable')).length).toBeGreaterThan(3)
+  // Resets that overlap are told as one.
+  expect(told.some(({ msg }) => msg.includes('unavailable'))).toBe(true)
 })
 
 test('a broker that falls silent is given up; what it did get late is not doubled', async () => {
