@@ -6,18 +6,16 @@ import { recordOf } from './compose.ts'
 import type { DeadChannels } from './dead-channel.ts'
 import { type Delivery, type Deliveries, openStates } from './deliveries.ts'
 import type { Gate } from './gate.ts'
-import { answerOfFailure } from './http.ts'
 import { laneOf } from './lane-names.ts'
 import type { Lanes } from './lanes.ts'
 import { limitsOf } from './limits.ts'
-import { openChannel } from './open-channel.ts'
+import { openChannel, testChannel } from './open-channel.ts'
 import { Picker } from './picker.ts'
 import { checkQuietHours } from './quiet-hours.ts'
 import type { Settler } from './settle.ts'
 import type { Sift } from './sift.ts'
 import { createStormBreaker } from './storm.ts'
 import type { Telemetry } from './telemetry.ts'
-import { testNotice } from './test-notice.ts'
 
 export interface ChannelSetDeps {
   readonly db: StateDatabase
@@ -38,7 +36,6 @@ interface Member {
 }
 
 const monotonic = () => performance.now()
-const testTimeoutMs = 30_000
 /** What a channel that is replaced may still finish. */
 const replaceMs = 5000
 
@@ -142,17 +139,6 @@ export class ChannelSet {
       telemetry.abandoned(channel, open)
     }
   }
-}
-
-/** One made-up alert through a channel, past every gate. */
-export async function testChannel(
-  name: string,
-  channel: Channel,
-  nowMs: number,
-): Promise<{ ok: boolean; detail: string }> {
-  const attempt = { signal: AbortSignal.timeout(testTimeoutMs), nowMs }
-  const answer = await channel.send(testNotice(name, nowMs), attempt).catch(answerOfFailure)
-  return { ok: answer.kind === 'ok', detail: answer.detail ?? 'accepted' }
 }
 
 async function stopAll(members: ReadonlyMap<string, Member>, deadline: AbortSignal): Promise<void> {

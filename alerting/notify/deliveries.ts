@@ -45,6 +45,14 @@ export type NewDelivery = Pick<Delivery, 'channel' | 'alert_id' | 'rule' | 'thre
 /** Marks a repeat that the medium wants, not the rule: an acknowledgement does not end it. */
 export const resendNote = 'resend'
 
+/** Which classes of a channel are in a storm: what is single of them waits for the next digest. */
+export interface Storms {
+  readonly critical: boolean
+  readonly other: boolean
+}
+
+const isReleased = "state = 'pending' AND (kind = 'digest' OR hold = 'flushed')"
+
 export const openStates = "('pending', 'held', 'laned', 'batched')"
 
 /** The delivery records. Every change is one statement; callers group them in transactions. */
@@ -82,13 +90,24 @@ export function createDeliveries(db: StateDatabase) {
         )
       return Number(lastInsertRowid)
     },
-    /** The most urgent first, then the oldest. */
-    pending: (channel: string, limit: number) =>
-      all(
-        "SELECT * FROM notify_deliveries WHERE channel = ? AND state = 'pending' ORDER BY rank DESC, id LIMIT ?",
+    /** The most urgent first, then the oldest; of a class that is in a storm only digests. */
+    pending(channel: string, limit: number, { critical, other }: Storms): Delivery[] {
+      const released = all(
+        `SELECT * FROM notify_deliveries WHERE channel = ? AND ${isReleased} LIMIT ?`,
         channel,
         limit,
-      ),
+      )
+      if (critical && other) return released
+      const singles = all(
+        `SELECT * FROM notify_deliveries WHERE channel = ? AND state = 'pending' AND kind != 'digest'
+           AND hold IS NOT 'flushed' AND rank BETWEEN ? AND ? ORDER BY rank DESC, id LIMIT ?`,
+        channel,
+        other ? 3 : 0,
+        critical ? 2 : 3,
+        limit,
+      )
+      return [...released, ...singles].toSorted((a, b) => b.rank - a.rank || a.id - b.id)
+    },
     /** Is something older of the same rule and key still to be told through this channel? */
     isBlocked: ({ channel, thread, id }: Delivery): boolean =>
       db

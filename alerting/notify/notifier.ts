@@ -10,6 +10,7 @@ import { ChannelSet } from './channel-set.ts'
 import { createDeadChannels } from './dead-channel.ts'
 import { createDeliveries } from './deliveries.ts'
 import { createGate } from './gate.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { createHousekeeping } from './housekeeping.ts'
 import { createInhibition } from './inhibition.ts'
 import { createLanes } from './lanes.ts'
@@ -86,22 +87,25 @@ export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifie
     },
   })
   channels.onSettled = () => ticker.wake()
-  health.add({
-    name: 'notifier',
-    kind: 'live',
-    ask: () => ({ ok: now() - ticker.lastTickMs < stalledMs }),
-  })
+  const isAlive = () => now() - ticker.lastTickMs < stalledMs
+  health.add({ name: 'notifier', kind: 'live', ask: () => ({ ok: isAlive() }) })
+  const startBeating = () => startHeartbeat({ heartbeat: config.heartbeat, telemetry, isAlive, now })
+  let heartbeat = startBeating()
   return {
     value: {
       wake: () => ticker.wake(),
       reconfigure(next) {
         channels.configure(next, wordingOf(next), timezone)
         config = next
+        const { stop } = heartbeat
+        heartbeat = startBeating()
+        void stop()
         ticker.wake()
       },
       test: (channel) => channels.test(channel),
     },
     stop: async () => {
+      await heartbeat.stop()
       await ticker.stop()
       await channels.stop(AbortSignal.timeout(drainMs))
     },

@@ -10,6 +10,8 @@ import { openSlack } from './channels/slack.ts'
 import { openTeams } from './channels/teams.ts'
 import { openTelegram } from './channels/telegram.ts'
 import { openWebhook } from './channels/webhook.ts'
+import { answerOfFailure } from './http.ts'
+import { testNotice } from './test-notice.ts'
 
 /** Opens no connection yet. Throws ConfigError where the channel cannot work as configured. */
 export function openChannel(name: string, config: ChannelConfig, wording: Wording): Channel {
@@ -35,4 +37,17 @@ export function openChannel(name: string, config: ChannelConfig, wording: Wordin
     case 'kakaowork':
       return openKakaowork(name, config, wording)
   }
+}
+
+const testTimeoutMs = 30_000
+
+/** One made-up alert through a channel, past every gate. */
+export async function testChannel(
+  name: string,
+  channel: Channel,
+  nowMs: number,
+): Promise<{ ok: boolean; detail: string }> {
+  const attempt = { signal: AbortSignal.timeout(testTimeoutMs), nowMs }
+  const answer = await channel.send(testNotice(name, nowMs), attempt).catch(answerOfFailure)
+  return { ok: answer.kind === 'ok', detail: answer.detail ?? 'accepted' }
 }

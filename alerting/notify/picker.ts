@@ -1,5 +1,5 @@
 import type { StateDatabase } from '../state/database.ts'
-import type { Deliveries, Delivery } from './deliveries.ts'
+import type { Deliveries, Delivery, Storms } from './deliveries.ts'
 import type { Lane } from './lane-names.ts'
 import type { Lanes } from './lanes.ts'
 import type { Limits } from './limits.ts'
@@ -42,15 +42,15 @@ export class Picker {
 
   async pick(nowMs: number, monotonicMs: number): Promise<Picked> {
     const { db, storms } = this.#deps
-    await storms.settle(nowMs)
-    return db.transaction(() => this.#choose(nowMs, monotonicMs))
+    const stormy = await storms.settle(nowMs)
+    return db.transaction(() => this.#choose(stormy, nowMs, monotonicMs))
   }
 
-  #choose(nowMs: number, monotonicMs: number): Picked {
+  #choose(stormy: Storms, nowMs: number, monotonicMs: number): Picked {
     const { deliveries, channel } = this.#deps
     let waitMs = Number.POSITIVE_INFINITY
     let moved = 0
-    for (const row of deliveries.pending(channel, candidates)) {
+    for (const row of deliveries.pending(channel, candidates, stormy)) {
       const restMs = (this.#resting.get(row.id) ?? 0) - monotonicMs
       if (restMs > 0) waitMs = Math.min(waitMs, restMs)
       if (restMs > 0 || deliveries.isBlocked(row)) continue

@@ -17,6 +17,8 @@ export const notifySchema: readonly string[] = [
      episodes INTEGER NOT NULL DEFAULT 0, repeat_ms REAL, max_items INTEGER, attempts INTEGER NOT NULL DEFAULT 0, progress TEXT, note TEXT,
      fallback_at REAL, created_ms REAL NOT NULL, settled_ms REAL, outcome TEXT, detail TEXT);
    CREATE INDEX notify_pending ON notify_deliveries (channel, rank DESC, id) WHERE state = 'pending';
+   CREATE INDEX notify_released ON notify_deliveries (channel)
+     WHERE state = 'pending' AND (kind = 'digest' OR hold = 'flushed');
    CREATE INDEX notify_held ON notify_deliveries (due_ms) WHERE state = 'held';
    CREATE INDEX notify_laned ON notify_deliveries (channel, lane) WHERE state = 'laned';
    CREATE INDEX notify_open_threads ON notify_deliveries (channel, thread, id)

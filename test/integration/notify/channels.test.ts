@@ -8,7 +8,8 @@ import { openChannel } from '../../../alerting/notify/open-channel.ts'
 import { channelSchema } from '../../../runtime/config/schema-alerting.ts'
 import { makeCertificates } from '../../servers/certificates.ts'
 import { type Answer as Scripted, startHttpReceiver } from '../../servers/http-receiver.ts'
-import { alertOf, httpReceiver, smtpReceiver } from './harness.ts'
+import { httpReceiver, smtpReceiver } from './harness.ts'
+import { alertOf } from './records.ts'
 
 const wording = { timezone: 'Asia/Seoul', publicUrl: 'https://thump.example.com/' }
 const notice: Notice = { id: 'thump_1_firing_1', kind: 'firing', alerts: [alertOf({ id: 'alert-1' })] }

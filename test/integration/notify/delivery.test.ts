@@ -4,17 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../servers/eventually.ts'
-import {
-  alertOf,
-  bodyOf,
-  countOf,
-  firing,
-  httpReceiver,
-  resolved,
-  smtpReceiver,
-  startAlerter,
-  storyOf,
-} from './harness.ts'
+import { bodyOf, countOf, httpReceiver, smtpReceiver, startAlerter, storyOf } from './harness.ts'
+import { alertOf, firing, resolved } from './records.ts'
 
 const hook = (url: string, more: object = {}) => ({ type: 'webhook', url, ...more })
 

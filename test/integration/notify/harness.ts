@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
+import { createAcks } from '../../../alerting/notify/acks.ts'
 import { onTestFinished } from 'vitest'
 import { type Notifier, startNotifier } from '../../../alerting/notify/notifier.ts'
 import { openStateDatabase, type StateDatabase } from '../../../alerting/state/database.ts'
 import { appendTransition } from '../../../alerting/state/outbox.ts'
-import type { AlertRecord, Transition } from '../../../alerting/transition.ts'
+import type { Transition } from '../../../alerting/transition.ts'
 import { alertingSchema } from '../../../runtime/config/schema-alerting.ts'
 import { engineSchema } from '../../../alerting/state/outbox.ts'
 import { createHealth } from '../../../runtime/health.ts'
@@ -18,6 +18,9 @@ export interface Alerter {
   readonly metrics: Metrics
   /** Puts transitions into the outbox in one transaction, as the engine does, and wakes the notifier. */
   readonly decide: (...transitions: Array<Omit<Transition, 'seq'>>) => void
+  /** Throws as the notifier does. */
+  readonly reconfigure: (config: unknown) => void
+  readonly acks: ReturnType<typeof createAcks>
   /** Ends it and starts it anew on the same database. */
   readonly restart: (config?: unknown) => Promise<Alerter>
   readonly stop: () => Promise<void>
@@ -60,58 +63,13 @@ export async function startAlerter(
       })
       started.value.wake()
     },
+    reconfigure: (next) => started.value.reconfigure(alertingSchema.parse(next)),
+    acks: createAcks(db, () => Date.now() + clock.offsetMs),
     restart: async (config = alerting) => {
       await stop()
       return await startAlerter(config, { path, clock })
     },
     stop,
-  }
-}
-
-export function alertOf(fields: Partial<AlertRecord> = {}): AlertRecord {
-  const atMs = Date.UTC(2026, 10, 24, 6, 4, 5)
-  return {
-    id: randomUUID(),
-    ruleId: 'queue-deleted',
-    key: { 'rabbitmq.vhost': '/', 'rabbitmq.queue': 'orders' },
-    state: 'firing',
-    severity: 'warning',
-    labels: {},
-    summary: 'queue orders deleted by app',
-    count: 1,
-    firstSeenMs: atMs,
-    lastSeenMs: atMs,
-    samples: [],
-    stage: 'live',
-    ...fields,
-  }
-}
-
-type Flags = Partial<Pick<Transition, 'isCatchUp' | 'isSilent'>>
-
-export function firing(record: AlertRecord, flags: Flags = {}): Omit<Transition, 'seq'> {
-  return {
-    alertId: record.id,
-    kind: 'firing',
-    atMs: record.firstSeenMs,
-    record,
-    isCatchUp: false,
-    isSilent: false,
-    ...flags,
-  }
-}
-
-export function resolved(record: AlertRecord, flags: Flags = {}): Omit<Transition, 'seq'> {
-  const resolvedAtMs = record.firstSeenMs + 180_000
-  const end: AlertRecord = { ...record, state: 'resolved', resolvedAtMs }
-  return {
-    alertId: record.id,
-    kind: 'resolved',
-    atMs: resolvedAtMs,
-    record: end,
-    isCatchUp: false,
-    isSilent: false,
-    ...flags,
   }
 }
 

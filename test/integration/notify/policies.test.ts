@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { createAcks } from '../../../alerting/notify/acks.ts'
 import { createSilences, parseMatcher } from '../../../alerting/notify/silences.ts'
 import { eventually } from '../../servers/eventually.ts'
-import { type Alerter, alertOf, bodyOf, firing, httpReceiver, resolved, startAlerter, storyOf } from './harness.ts'
+import { type Alerter, bodyOf, httpReceiver, startAlerter, storyOf } from './harness.ts'
+import { alertOf, firing, resolved } from './records.ts'
 
 const minute = 60_000
 const hook = (url: string, more: object = {}) => ({ type: 'webhook', url, ...more })
