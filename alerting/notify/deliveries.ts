@@ -31,14 +31,31 @@ export interface Delivery {
   /** Of a digest: how many of its alerts it shows. */
   readonly max_items: number | null
   readonly fallback_at: number | null
+  /** A Fallback as JSON, as the route had it when this was planned: routes may be reloaded. */
+  readonly fallback: string | null
   readonly created_ms: number
+}
+
+export interface Fallback {
+  readonly after: number
+  readonly to: readonly string[]
 }
 
 export type NewDelivery = Pick<Delivery, 'channel' | 'alert_id' | 'rule' | 'thread' | 'seq' | 'kind' | 'rank'> &
   Partial<
     Pick<
       Delivery,
-      'state' | 'hold' | 'due_ms' | 'lane' | 'route' | 'is_plain' | 'note' | 'fallback_at' | 'repeat_ms' | 'max_items'
+      | 'state'
+      | 'hold'
+      | 'due_ms'
+      | 'lane'
+      | 'route'
+      | 'is_plain'
+      | 'note'
+      | 'fallback_at'
+      | 'fallback'
+      | 'repeat_ms'
+      | 'max_items'
     >
   >
 
@@ -65,8 +82,8 @@ export function createDeliveries(db: StateDatabase) {
       const { lastInsertRowid } = db
         .prepare(
           `INSERT INTO notify_deliveries (channel, alert_id, rule, thread, seq, kind, rank, state, hold, due_ms, lane,
-             route, is_plain, note, fallback_at, repeat_ms, max_items, created_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+             route, is_plain, note, fallback_at, fallback, repeat_ms, max_items, created_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           channel,
@@ -84,6 +101,7 @@ export function createDeliveries(db: StateDatabase) {
           delivery.is_plain ?? 0,
           delivery.note ?? null,
           delivery.fallback_at ?? null,
+          delivery.fallback ?? null,
           delivery.repeat_ms ?? null,
           delivery.max_items ?? null,
           nowMs,

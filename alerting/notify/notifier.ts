@@ -8,15 +8,15 @@ import type { StateDatabase } from '../state/database.ts'
 import type { Wording } from './channel.ts'
 import { ChannelSet } from './channel-set.ts'
 import { createDeadChannels } from './dead-channel.ts'
-import { createDeliveries } from './deliveries.ts'
+import { createDeliveries, type Deliveries } from './deliveries.ts'
 import { createGate } from './gate.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createHousekeeping } from './housekeeping.ts'
 import { createInhibition } from './inhibition.ts'
-import { createLanes } from './lanes.ts'
-import { createPlanner } from './planner.ts'
+import { createLanes, type Lanes } from './lanes.ts'
+import { createPlanner, type Planner } from './planner.ts'
 import { notifySchema } from './schema.ts'
-import { createSettler } from './settle.ts'
+import { createSettler, type Settler } from './settle.ts'
 import { createSift } from './sift.ts'
 import { createSilences } from './silences.ts'
 import { createTelemetry } from './telemetry.ts'
@@ -66,26 +66,10 @@ export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifie
   const sift = createSift({ ...parts, gate })
   const settler = createSettler(parts)
   const planner = createPlanner(parts)
-  const housekeeping = createHousekeeping(db, planner)
   const channels = new ChannelSet({ ...parts, gate, sift, settler, deadChannels: createDeadChannels(db), now })
   channels.configure(config, wordingOf(config), timezone)
-  const ticker = new Ticker({
-    now,
-    telemetry,
-    tick: (nowMs) => {
-      const hasMore = planner.planBatch(nowMs)
-      db.transaction(() => {
-        deliveries.wakeHeld(nowMs)
-        lanes.flushDue(nowMs)
-        settler.handOn(nowMs)
-        settler.repeat(nowMs)
-      })
-      channels.wake()
-      housekeeping.tick(nowMs)
-      if (hasMore) return nowMs
-      return Math.min(deliveries.nextDueMs() ?? Number.POSITIVE_INFINITY, lanes.nextDueMs() ?? Number.POSITIVE_INFINITY)
-    },
-  })
+  const tick = createTick({ ...parts, planner, settler, channels, housekeeping: createHousekeeping(db, planner) })
+  const ticker = new Ticker({ now, telemetry, tick })
   channels.onSettled = () => ticker.wake()
   const isAlive = () => now() - ticker.lastTickMs < stalledMs
   health.add({ name: 'notifier', kind: 'live', ask: () => ({ ok: isAlive() }) })
@@ -109,5 +93,32 @@ export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifie
       await ticker.stop()
       await channels.stop(AbortSignal.timeout(drainMs))
     },
+  }
+}
+
+interface TickDeps {
+  readonly db: StateDatabase
+  readonly deliveries: Deliveries
+  readonly lanes: Lanes
+  readonly planner: Planner
+  readonly settler: Settler
+  readonly channels: ChannelSet
+  readonly housekeeping: { tick(nowMs: number): void }
+}
+
+/** One turn: plans what is new, does what is due, and says when the next thing will be. */
+function createTick({ db, deliveries, lanes, planner, settler, channels, housekeeping }: TickDeps) {
+  return (nowMs: number): number => {
+    const hasMore = planner.planBatch(nowMs)
+    db.transaction(() => {
+      deliveries.wakeHeld(nowMs)
+      lanes.flushDue(nowMs)
+      settler.handOn(nowMs)
+      settler.repeat(nowMs)
+    })
+    channels.wake()
+    housekeeping.tick(nowMs)
+    if (hasMore) return nowMs
+    return Math.min(deliveries.nextDueMs() ?? Number.POSITIVE_INFINITY, lanes.nextDueMs() ?? Number.POSITIVE_INFINITY)
   }
 }

@@ -76,6 +76,7 @@ export function createPlanner({ db, deliveries, telemetry, config }: PlannerDeps
           lane: laneOf(transition, destination.route, route)?.name ?? null,
           is_plain: record.active || record.throttle || route?.quiet ? 0 : 1,
           fallback_at: route?.fallback ? nowMs + route.fallback.after : null,
+          fallback: route?.fallback ? JSON.stringify(route.fallback) : null,
           repeat_ms: record.repeatMs ?? null,
         },
         nowMs,
@@ -148,6 +149,8 @@ export function createPlanner({ db, deliveries, telemetry, config }: PlannerDeps
     },
   }
 }
+
+export type Planner = ReturnType<typeof createPlanner>
 
 /** Rule and key: the unit of order and of throttling. */
 export function threadOf({ ruleId, key }: AlertRecord): string {

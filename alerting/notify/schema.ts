@@ -15,7 +15,7 @@ export const notifySchema: readonly string[] = [
      rule TEXT NOT NULL, thread TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, rank INTEGER NOT NULL,
      state TEXT NOT NULL, hold TEXT, due_ms REAL NOT NULL DEFAULT 0, lane TEXT, batch INTEGER, route INTEGER, is_plain INTEGER NOT NULL DEFAULT 0,
      episodes INTEGER NOT NULL DEFAULT 0, repeat_ms REAL, max_items INTEGER, attempts INTEGER NOT NULL DEFAULT 0, progress TEXT, note TEXT,
-     fallback_at REAL, created_ms REAL NOT NULL, settled_ms REAL, outcome TEXT, detail TEXT);
+     fallback_at REAL, fallback TEXT, created_ms REAL NOT NULL, settled_ms REAL, outcome TEXT, detail TEXT);
    CREATE INDEX notify_pending ON notify_deliveries (channel, rank DESC, id) WHERE state = 'pending';
    CREATE INDEX notify_released ON notify_deliveries (channel)
      WHERE state = 'pending' AND (kind = 'digest' OR hold = 'flushed');

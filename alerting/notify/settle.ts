@@ -1,6 +1,6 @@
 import type { AlertingConfig } from '../../runtime/config/schema-alerting.ts'
 import type { StateDatabase } from '../state/database.ts'
-import { type Deliveries, type Delivery, resendNote } from './deliveries.ts'
+import { type Deliveries, type Delivery, type Fallback, resendNote } from './deliveries.ts'
 import type { Notice } from './notice.ts'
 import { afterTelling, readThrottle, writeThrottle } from './throttle.ts'
 import { spanOf } from './times.ts'
@@ -40,16 +40,18 @@ export function createSettler({ db, deliveries, config }: SettlerDeps) {
   }
 
   function fallback(delivery: Delivery, note: string, nowMs: number): void {
-    const route = delivery.route === null ? undefined : config().routes[delivery.route]
-    for (const channel of route?.fallback?.to ?? []) {
-      if (channel === delivery.channel) continue
-      const { alert_id, rule, thread, seq, rank } = delivery
-      deliveries.add(
-        { channel, alert_id, rule, thread, seq, rank, kind: 'fallback', route: delivery.route, note },
-        nowMs,
-      )
+    const { alert_id, rule, thread, seq, rank, route } = delivery
+    for (const channel of fallbackOf(delivery)?.to ?? []) {
+      if (channel === delivery.channel || !Object.hasOwn(config().channels, channel)) continue
+      deliveries.add({ channel, alert_id, rule, thread, seq, rank, kind: 'fallback', route, note }, nowMs)
     }
   }
+
+  /** Waiting for its turn is not failing: something must have been tried in vain. */
+  const isFailing = (channel: string): boolean =>
+    db
+      .prepare("SELECT 1 FROM notify_deliveries WHERE channel = ? AND state = 'pending' AND attempts > 0 LIMIT 1")
+      .get(channel) !== undefined
 
   const settleBatch = (id: number, state: 'done' | 'rejected', nowMs: number) =>
     db
@@ -102,16 +104,16 @@ export function createSettler({ db, deliveries, config }: SettlerDeps) {
         const late = db
           .prepare('SELECT * FROM notify_deliveries WHERE fallback_at <= ?')
           .all(nowMs) as unknown as Delivery[]
+        const failing = new Map<string, boolean>()
         for (const delivery of late) {
-          const route = delivery.route === null ? undefined : config().routes[delivery.route]
-          const afterMs = route?.fallback?.after ?? 300_000
-          // Held back or gathering is not failing.
-          const isFailing = delivery.state === 'pending' || delivery.state === 'batched'
-          if (isFailing)
-            fallback(delivery, `channel ${delivery.channel} has not taken it for ${spanOf(afterMs)}`, nowMs)
+          const { id, channel, state } = delivery
+          const afterMs = fallbackOf(delivery)?.after ?? 300_000
+          if (!failing.has(channel)) failing.set(channel, isFailing(channel))
+          const isHandedOn = failing.get(channel) === true && (state === 'pending' || state === 'batched')
+          if (isHandedOn) fallback(delivery, `channel ${channel} has not taken it for ${spanOf(afterMs)}`, nowMs)
           db.prepare('UPDATE notify_deliveries SET fallback_at = ? WHERE id = ?').run(
-            isFailing ? null : nowMs + afterMs,
-            delivery.id,
+            isHandedOn ? null : nowMs + afterMs,
+            id,
           )
         }
       })
@@ -137,6 +139,10 @@ export function createSettler({ db, deliveries, config }: SettlerDeps) {
       })
     },
   }
+}
+
+function fallbackOf({ fallback }: Delivery): Fallback | undefined {
+  return fallback === null ? undefined : (JSON.parse(fallback) as Fallback)
 }
 
 export type Settler = ReturnType<typeof createSettler>
