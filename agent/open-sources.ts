@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Clock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import type { Secret } from '../runtime/config/secret.ts'
@@ -13,6 +14,7 @@ import type { Redactor } from './redact/redactor.ts'
 import type { Emit, Identity, Source } from './source.ts'
 import { createEventsSource } from './sources/events/events.ts'
 import { createFirehoseSource } from './sources/firehose/firehose.ts'
+import { openSwitchedOn } from './sources/firehose/switched.ts'
 import { createLogFilesSource } from './sources/log-files/log-files.ts'
 import { createResourcesSource } from './sources/resources/resources.ts'
 
@@ -38,7 +40,7 @@ export function openSources(deps: OpenSourcesDeps): Source[] {
   if (agent.logs.length > 0) sources.push(logFiles(masked, redactor))
   if (agent.amqp && agent.events.enabled)
     sources.push(createEventsSource({ ...masked, amqp: agent.amqp, events: agent.events }))
-  if (agent.amqp && agent.firehose.enabled) sources.push(firehose(masked, agent.amqp, redactor))
+  if (agent.amqp && agent.firehose.enabled) sources.push(firehose(masked, agent.amqp, redactor, 'agent'))
   if (agent.resources.enabled) sources.push(...resources(deps))
   return sources
 }
@@ -74,7 +76,13 @@ function logFiles({ config, ...deps }: OpenSourcesDeps, redactor: Redactor): Sou
   })
 }
 
-function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor): Source {
+/** The firehose alone, masked, for a capture: what it switches on it remembers apart from the agent's. */
+export function openCapture(deps: OpenSourcesDeps, amqp: AmqpOptions): Source {
+  const redactor = openRedactor(deps.config.agent.redact)
+  return firehose({ ...deps, emit: maskedEmit(deps.emit, redactor) }, amqp, redactor, 'capture')
+}
+
+function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor, owner: 'agent' | 'capture'): Source {
   const { firehose: options, resources: api, redact, tracing } = deps.config.agent
   const account = api.enabled ? managementAccount(deps.config) : undefined
   return createFirehoseSource({
@@ -83,6 +91,7 @@ function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor):
     firehose: options,
     management: account && { url: api.url, ...account },
     tracing: tracing && { url: api.url, ...tracing },
+    switchedOn: openSwitchedOn(join(deps.config.dataDir, `tracing-${owner}.json`)),
     hmacKey: openHmacKey(redact, deps.config.dataDir),
     mask: (text, count) => redactor.text(text, count),
   })

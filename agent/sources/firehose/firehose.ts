@@ -16,6 +16,7 @@ import { createRateLimit } from './rate-limit.ts'
 import { createLane, type Lane } from './lane.ts'
 import { runSession } from './session.ts'
 import { createFirehoseTelemetry } from './telemetry.ts'
+import type { SwitchedOn } from './switched.ts'
 import { createTracingKeeper } from './tracing.ts'
 import { type BrokerView, createWatcher } from './watcher.ts'
 
@@ -35,6 +36,7 @@ export interface FirehoseDeps {
   readonly management?: ManagementAccount | undefined
   /** An administrator, used only to switch tracing. */
   readonly tracing?: ManagementAccount | undefined
+  readonly switchedOn: SwitchedOn
   readonly hmacKey: Uint8Array
   readonly mask: Mask
   readonly identity: Identity
@@ -120,7 +122,7 @@ class Firehose implements SourceStatus {
 
   async run(): Promise<void> {
     await Promise.all([this.#look(), ...this.#lanes.map((lane) => this.#consume(lane))])
-    const ours = this.#lanes.filter(({ didSwitchOn, wasFoundOn }) => didSwitchOn && !wasFoundOn)
+    const ours = this.#lanes.filter(({ vhost }) => this.#deps.switchedOn.has(vhost))
     await this.#tracing.off(ours, AbortSignal.timeout(3000))
   }
 

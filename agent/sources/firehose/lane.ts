@@ -12,7 +12,6 @@ export interface Lane {
   isTracing: boolean | undefined
   /** Somebody else had switched it on: then it is not ours to switch off when we leave. */
   wasFoundOn: boolean
-  didSwitchOn: boolean
 }
 
 export function createLane(vhost: string): Lane {
@@ -23,6 +22,5 @@ export function createLane(vhost: string): Lane {
     detail: 'connecting',
     isTracing: undefined,
     wasFoundOn: false,
-    didSwitchOn: false,
   }
 }

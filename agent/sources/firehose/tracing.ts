@@ -2,11 +2,13 @@ import { askManagement, type ManagementAccount } from '../../broker/management.t
 import type { SelfReport } from '../../self-events.ts'
 import { traceCommand } from './diagnosis.ts'
 import type { Lane } from './lane.ts'
+import type { SwitchedOn } from './switched.ts'
 import type { FirehoseTelemetry } from './telemetry.ts'
 
 export interface TracingDeps {
   /** An administrator; without one, people are told the command. */
   readonly tracing?: ManagementAccount | undefined
+  readonly switchedOn: SwitchedOn
   readonly telemetry: FirehoseTelemetry
   readonly tell: (report: SelfReport) => void
 }
@@ -15,7 +17,7 @@ export interface TracingDeps {
 const justStartedMs = 10 * 60_000
 
 /** Keeps tracing on while the firehose may run: it costs the broker about a fifth even when nobody reads it. */
-export function createTracingKeeper({ tracing, telemetry, tell }: TracingDeps) {
+export function createTracingKeeper({ tracing, switchedOn, telemetry, tell }: TracingDeps) {
   return {
     canSwitch: tracing !== undefined,
     /** Notes what was seen of a vhost; where tracing is off, switches it on or says the command, once. */
@@ -23,13 +25,14 @@ export function createTracingKeeper({ tracing, telemetry, tell }: TracingDeps) {
       const before = lane.isTracing
       lane.isTracing = isTracing
       if (isTracing) {
-        lane.wasFoundOn ||= before === undefined
+        // On, and by us: a crash left it so.
+        lane.wasFoundOn ||= before === undefined && !switchedOn.has(lane.vhost)
         return
       }
       if (tracing) {
+        if (!lane.wasFoundOn) switchedOn.add(lane.vhost)
         await switchTracing(tracing, lane.vhost, true, signal)
         lane.isTracing = true
-        lane.didSwitchOn = true
         telemetry.log.info({ vhost: lane.vhost }, 'tracing switched on')
         return
       }
@@ -46,10 +49,13 @@ export function createTracingKeeper({ tracing, telemetry, tell }: TracingDeps) {
     async off(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
       if (!tracing) return
       for (const { vhost } of lanes)
-        await switchTracing(tracing, vhost, false, signal).catch((err: unknown) => {
+        try {
+          await switchTracing(tracing, vhost, false, signal)
+          switchedOn.remove(vhost)
+        } catch (err) {
           const command = traceCommand('trace_off', vhost)
           telemetry.log.error({ err, vhost, command }, 'tracing not switched off')
-        })
+        }
     },
   }
 }

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Channel, connect } from 'amqplib'
 import { createFirehoseSource, type FirehoseDeps } from '../../../agent/sources/firehose/firehose.ts'
+import type { SwitchedOn } from '../../../agent/sources/firehose/switched.ts'
 import { Secret } from '../../../runtime/config/secret.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
@@ -51,6 +52,15 @@ export const guest = (rabbit: SharedRabbit) => ({
   password: new Secret('guest'),
 })
 
+function memory(): SwitchedOn {
+  const vhosts = new Set<string>()
+  return {
+    has: (vhost) => vhosts.has(vhost),
+    add: (vhost) => void vhosts.add(vhost),
+    remove: (vhost) => void vhosts.delete(vhost),
+  }
+}
+
 /** A firehose over `vhost`, consuming. */
 export async function watchFirehose(
   rabbit: SharedRabbit,
@@ -76,6 +86,7 @@ export async function watchFirehose(
       ...firehose,
     },
     management: guest(rabbit),
+    switchedOn: memory(),
     hmacKey: Buffer.from('test'),
     mask: (text) => text,
     identity: testIdentity(),

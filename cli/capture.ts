@@ -1,0 +1,125 @@
+import type { CommandModule } from 'yargs'
+import { openIdentity } from '../agent/identity.ts'
+import { openCapture } from '../agent/open-sources.ts'
+import type { Emit, SourceStatus } from '../agent/source.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { parseDuration } from '../runtime/config/values.ts'
+import { createHealth } from '../runtime/health.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import { sleep } from '../runtime/retry.ts'
+import { type Context, type GlobalArgs, loadContext } from './context.ts'
+import { formatEvent } from './format-event.ts'
+
+interface CaptureArgs extends GlobalArgs {
+  readonly vhost: string
+  readonly exchange: readonly string[]
+  readonly queue: readonly string[]
+  readonly for: string
+  readonly payload: 'none' | 'hash' | 'excerpt' | 'full'
+}
+
+/** A narrow, timed look at the firehose, on standard output; nothing is stored, and tracing is left as it was found. */
+export const command: CommandModule<GlobalArgs, CaptureArgs> = {
+  command: 'capture',
+  describe: 'Capture publishes and deliveries for a while: masked, narrow, tracing left as it was found',
+  builder: (yargs) =>
+    yargs
+      .option('vhost', { type: 'string', default: '/', describe: 'The vhost' })
+      .option('exchange', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [],
+        describe: 'Publishes to it; a pattern (repeatable)',
+      })
+      .option('queue', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [],
+        describe: 'Deliveries from it; a pattern (repeatable)',
+      })
+      .option('for', { type: 'string', default: '1m', describe: 'How long: 30s, 10m' })
+      .option('payload', {
+        choices: ['none', 'hash', 'excerpt', 'full'] as const,
+        default: 'none' as const,
+        describe: 'How much of the bodies',
+      }),
+  handler: async (argv) => {
+    const context = loadContext(argv)
+    const forMs = parseDuration(argv.for)
+    if (forMs === undefined) throw new Error(`"${argv.for}" is not a duration; write it as 30s or 10m`)
+    if (argv.exchange.length + argv.queue.length === 0)
+      throw new Error(
+        'name what to capture: --exchange orders, --queue orders.new; all of it: --exchange "#" --queue "#"',
+      )
+    await capture(context, argv, forMs)
+  },
+}
+
+async function capture(context: Context, argv: CaptureArgs, forMs: number): Promise<void> {
+  const { config, log, out, err, isTty, colour } = context
+  const { amqp } = config.agent
+  if (!amqp) throw new Error('a capture needs the broker: set agent.amqp')
+  const ending = new AbortController()
+  const onSignal = () => (ending.signal.aborted ? process.exit(1) : ending.abort(new Error('stopped')))
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  const timezone = config.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+  let captured = 0
+  const emit: Emit = {
+    events: (events) => {
+      for (const { event } of events) {
+        if (event.event.dataset === 'rabbitmq.trace') {
+          captured++
+          out.write(`${isTty ? formatEvent(event, { colour, timezone }) : JSON.stringify(event)}\n`)
+        } else err.write(`${event.message}\n`)
+      }
+      return Promise.resolve()
+    },
+    records: () => Promise.reject(new Error('the firehose makes events')),
+  }
+  const firehose = {
+    ...config.agent.firehose,
+    vhosts: [argv.vhost],
+    publish: [...argv.exchange],
+    deliver: [...argv.queue],
+    payload: argv.payload,
+  }
+  const source = openCapture(
+    {
+      config: { ...config, agent: { ...config.agent, firehose } },
+      identity: openIdentity({ dataDir: config.dataDir, node: config.agent.node, cluster: config.cluster }),
+      emit,
+      log,
+      metrics: createMetrics(),
+      health: createHealth(),
+      now: systemClock,
+    },
+    amqp,
+  )
+  const { value, stop } = await source.start()
+  try {
+    await watch(value, forMs, ending.signal, err)
+  } finally {
+    await stop()
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+    err.write(`${captured} traces captured\n`)
+  }
+}
+
+/** Until the time is over or a signal comes; says what keeps traces from coming, when that changes. */
+async function watch(
+  status: SourceStatus,
+  forMs: number,
+  signal: AbortSignal,
+  err: NodeJS.WritableStream,
+): Promise<void> {
+  const endMs = performance.now() + forMs
+  let told: string | undefined
+  while (!signal.aborted && performance.now() < endMs) {
+    const { detail } = status.ready()
+    if (detail !== undefined && detail !== told && detail !== 'connecting') err.write(`${detail}\n`)
+    told = detail
+    await sleep(Math.min(500, endMs - performance.now()), signal).catch(() => {})
+  }
+}
