@@ -3,6 +3,7 @@ import type { Context } from './context.ts'
 
 /** How long a drain may take before the process gives up and exits 1. */
 const drainDeadlineMs = 25_000
+const leaveAfterMs = 1000
 
 export interface RoleHooks {
   /** SIGHUP: reload what can be reloaded; a bad file keeps the old version and says so. */
@@ -48,5 +49,14 @@ export async function runRole(
       process.exitCode = 1
     })
     log.info('stopped')
+    leaveSoon(log)
   }
+}
+
+/** Everything is closed: should a library still hold something open, the process goes all the same. */
+function leaveSoon(log: Context['log']): void {
+  setTimeout(() => {
+    log.debug({ resources: process.getActiveResourcesInfo() }, 'left with something still open')
+    process.exit()
+  }, leaveAfterMs).unref()
 }
