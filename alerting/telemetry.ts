@@ -1,7 +1,7 @@
 import type { Metrics } from '../runtime/metrics.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Gap } from '../transport/transport.ts'
-import type { EngineOptions } from './engine/engine.ts'
+import type { EngineOptions } from './engine/engine-io.ts'
 
 export interface AlertingTelemetry {
   readonly counts: EngineOptions['counts']

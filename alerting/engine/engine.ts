@@ -3,47 +3,14 @@ import type { TopicName } from '../../event/topics.ts'
 import { fieldValue } from '../rules/field.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { AlertRecord, KeyValue } from '../transition.ts'
-import { Changes, type ChangeSet, type NewTransition, type ReadPosition, type RuleMemory } from './changes.ts'
+import { Changes, type ChangeSet, type NewTransition } from './changes.ts'
 import type { Hit, KeyState } from './key-state.ts'
-import { parseTime, timeOfBytes } from './event-time.ts'
+import type { EngineBatch, EngineOptions, SavedState } from './engine-io.ts'
+import { timeOfBytes } from './event-time.ts'
 import { createNetwork, type Network } from './network.ts'
 import { advanceTo, markRead, PartitionClocks } from './partition-clocks.ts'
-import { type EngineCounts, type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
-
-export interface EngineOptions {
-  readonly allowedLatenessMs: number
-  readonly maxEventAgeMs: number
-  readonly counts: EngineCounts & { invalid(reason: string): void; ahead(): void }
-}
-
-export interface EngineRecord {
-  readonly offset: number
-  /** The record's own time, for events without a readable one. */
-  readonly timestampMs: number
-  readonly value: Uint8Array
-}
-
-export interface EngineBatch {
-  readonly topic: TopicName
-  readonly partition: number
-  readonly records: readonly EngineRecord[]
-  readonly highWatermark: number
-}
-
-/** As it was stored. */
-export interface SavedState {
-  readonly positions: readonly ReadPosition[]
-  readonly rules: ReadonlyArray<{
-    readonly id: string
-    readonly fingerprint: string
-    readonly memory: RuleMemory
-    readonly windows: readonly KeyState[]
-    readonly seen: ReadonlyArray<{ readonly id: string; readonly atMs: number }>
-  }>
-  /** Alerts on record as firing. */
-  readonly firing: readonly AlertRecord[]
-  readonly heartbeats: ReadonlyMap<string, number>
-}
+import { asEvent, idOf, parse, timeOf } from './read-event.ts'
+import { type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
 
 export interface RuleStatus {
   readonly rule: Rule
@@ -406,37 +373,4 @@ function append<K, V>(map: Map<K, V[]>, key: K, item: V): void {
 /** Heartbeats are read from every event of THUMP; elsewhere the bytes may show that no rule is concerned. */
 function isUnconcerned(topic: TopicName, route: Route | undefined, bytes: Buffer): boolean {
   return topic !== 'THUMP' && !(route?.network.mayConcern(bytes) ?? false)
-}
-
-/** Any JSON object is an event; what it lacks is absent. */
-function parse(bytes: Buffer): ThumpEvent | undefined {
-  try {
-    const parsed: unknown = JSON.parse(bytes.toString())
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as ThumpEvent) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function timeOf(event: ThumpEvent | undefined): number | undefined {
-  const text = event?.['@timestamp']
-  return typeof text === 'string' ? parseTime(text) : undefined
-}
-
-function idOf(event: ThumpEvent): string | undefined {
-  const id = fieldValue(event, ['event', 'id'])
-  return typeof id === 'string' && id !== '' ? id : undefined
-}
-
-/** A member's alert as what a composite takes in: its newest sample, else the little that is known. */
-function asEvent({ record, atMs, kind }: NewTransition): ThumpEvent {
-  return (
-    record.samples.at(-1) ?? {
-      '@timestamp': new Date(atMs).toISOString(),
-      event: { id: record.id, dataset: 'thump.alert', action: `alert.${kind}` },
-      message: record.summary,
-      service: { type: 'thump' },
-      agent: { id: 'alerting', version: '' },
-    }
-  )
 }

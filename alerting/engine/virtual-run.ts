@@ -1,7 +1,8 @@
 import type { TopicName } from '../../event/topics.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { NewTransition } from './changes.ts'
-import { createEngine, type Engine, type EngineOptions } from './engine.ts'
+import { createEngine, type Engine } from './engine.ts'
+import type { EngineOptions } from './engine-io.ts'
 
 /** An event of a run on a virtual clock; it arrives at its own time. */
 export interface VirtualEvent {

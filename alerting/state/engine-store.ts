@@ -1,5 +1,5 @@
 import type { ChangeSet, ReadPosition, RuleMemory } from '../engine/changes.ts'
-import type { SavedState } from '../engine/engine.ts'
+import type { SavedState } from '../engine/engine-io.ts'
 import type { KeyState } from '../engine/key-state.ts'
 import type { StateDatabase } from './database.ts'
 import { appendTransition, listAlerts, updateAlert } from './outbox.ts'

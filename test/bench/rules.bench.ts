@@ -1,4 +1,5 @@
-import { createEngine, type EngineOptions } from '../../alerting/engine/engine.ts'
+import { createEngine } from '../../alerting/engine/engine.ts'
+import type { EngineOptions } from '../../alerting/engine/engine-io.ts'
 import { compileCondition } from '../../alerting/rules/predicate.ts'
 import { parseRuleFile } from '../../alerting/rules/parse-file.ts'
 import type { Rule } from '../../alerting/rules/rule.ts'

@@ -1,5 +1,6 @@
 import type { ChangeSet } from '../../../alerting/engine/changes.ts'
-import { createEngine, type Engine, type SavedState } from '../../../alerting/engine/engine.ts'
+import { createEngine, type Engine } from '../../../alerting/engine/engine.ts'
+import type { SavedState } from '../../../alerting/engine/engine-io.ts'
 import type { KeyState } from '../../../alerting/engine/key-state.ts'
 import type { TopicName } from '../../../event/topics.ts'
 import { rulesOf } from './rule-source.ts'
