@@ -8,6 +8,7 @@ import type { Metrics } from '../runtime/metrics.ts'
 import type { AmqpOptions } from './broker/connection.ts'
 import { createDeriver, derivingCodes } from './correlate/deriver.ts'
 import { parseAccessLine } from './parse/access/access.ts'
+import { entries } from './parse/catalogue/entries.ts'
 import { recognise } from './parse/catalogue/recognise.ts'
 import { openHmacKey, openRedactor } from './open-redactor.ts'
 import type { Redactor } from './redact/redactor.ts'
@@ -16,6 +17,7 @@ import { createEventsSource } from './sources/events/events.ts'
 import { createFirehoseSource } from './sources/firehose/firehose.ts'
 import { openSwitchedOn } from './sources/firehose/switched.ts'
 import { createLogFilesSource } from './sources/log-files/log-files.ts'
+import { createMayRecognise } from './sources/log-files/may-recognise.ts'
 import { createResourcesSource } from './sources/resources/resources.ts'
 
 export interface OpenSourcesDeps {
@@ -62,6 +64,7 @@ function logFiles({ config, ...deps }: OpenSourcesDeps, redactor: Redactor): Sou
     inputs: config.agent.logs,
     dataDir: config.dataDir,
     recognise,
+    mayRecognise: createMayRecognise(entries),
     parseAccessLine,
     // The source masks a line's own event, and encodes what is derived from it as it comes.
     deriver: {

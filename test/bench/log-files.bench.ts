@@ -195,6 +195,7 @@ export default async function logFiles(argv: readonly string[]): Promise<BenchTa
 const given = process.env['THUMP_BENCH_CASE']
 if (given !== undefined) {
   const one = JSON.parse(given) as Case
-  process.send?.(await work[one.kind](one))
+  const row = await work[one.kind](one)
+  process.send?.(row)
   process.disconnect?.()
 }

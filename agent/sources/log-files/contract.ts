@@ -24,6 +24,8 @@ export interface LineRecognition {
 /** What other rooms do to a line; each may be absent. */
 export interface LineServices {
   readonly recognise?: ((message: string, level?: Level) => LineRecognition | undefined) | undefined
+  /** Asked of a record's bytes first: false spares it the decoding, and `recognise`. */
+  readonly mayRecognise?: ((bytes: Uint8Array, start: number, end: number) => boolean) | undefined
   readonly parseAccessLine?: ((line: string) => Fields | undefined) | undefined
   readonly parseCombinedLine?: ((line: string) => Fields | undefined) | undefined
   readonly deriver?: { derive(event: ThumpEvent): readonly Emitted[] } | undefined

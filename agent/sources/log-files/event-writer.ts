@@ -1,5 +1,4 @@
-import { streamKey } from '../../../event/encode.ts'
-import { encodeEvent, schemaVersion } from '../../../event/encode.ts'
+import { encodeEvent, schemaVersion, streamKey } from '../../../event/encode.ts'
 import type { Level, ThumpEvent } from '../../../event/event.ts'
 import { logEventId } from '../../../event/ids.ts'
 import type { OutRecord } from '../../../transport/transport.ts'
@@ -11,7 +10,7 @@ import { createZone } from '../../parse/formats/zone.ts'
 import type { Clock } from '../../../runtime/clock.ts'
 import type { Identity } from '../../source.ts'
 import { ByteWriter } from './byte-writer.ts'
-import type { LineServices, LogInput } from './contract.ts'
+import type { LineRecognition, LineServices, LogInput } from './contract.ts'
 import { jsonLine } from './json-line.ts'
 import { merge } from './merge.ts'
 
@@ -62,15 +61,14 @@ export class EventWriter {
     this.#prepare(place)
     const level = this.#times(framed)
     const { redactor } = this.#deps
+    const recognised = this.#recognise(framed, level)
     const isPlain =
+      !recognised &&
       framed.kind !== 'json' &&
       framed.kind !== 'access' &&
       redactor?.mayHit(framed.bytes, framed.start, framed.end) !== true
-    if (isPlain) {
-      const recognised = this.#recognise(framed, level)
-      if (!recognised) return this.#writeBytes(framed, place, level, into)
-    }
-    return this.#writeEvent(framed, place, level, into)
+    if (isPlain) return this.#writeBytes(framed, place, level, into)
+    return this.#writeEvent(framed, place, level, recognised, into)
   }
 
   #prepare(place: RecordPlace): void {
@@ -94,11 +92,10 @@ export class EventWriter {
   #common(): Pick<ThumpEvent, 'host' | 'service' | 'agent'> {
     const { identity, input } = this.#deps
     const [node, cluster] = [identity.node(), identity.cluster()]
-    const type = input.dataset === undefined ? 'rabbitmq' : (input.dataset.split('.')[0] ?? 'rabbitmq')
     return {
       host: { name: identity.hostName },
       service: {
-        type,
+        type: serviceType(input),
         ...(cluster !== undefined && { name: cluster }),
         ...(node !== undefined && { node: { name: node } }),
       },
@@ -136,9 +133,13 @@ export class EventWriter {
     this.#stamp.iso = new Date(this.#stamp.ms).toISOString()
   }
 
-  #recognise(framed: Framed, level: Level | undefined) {
-    const { recognise } = this.#deps
-    return recognise && framed.hasPrefix ? recognise(this.#text(framed).text, level) : undefined
+  /** RabbitMQ's own records only; what a JSON line says is known once it is parsed. */
+  #recognise(framed: Framed, level: Level | undefined): LineRecognition | undefined {
+    const { recognise, mayRecognise, input } = this.#deps
+    if (!recognise || !(framed.hasPrefix || framed.kind === 'report')) return undefined
+    if (serviceType(input) !== 'rabbitmq' || mayRecognise?.(framed.bytes, framed.start, framed.end) === false)
+      return undefined
+    return recognise(this.#text(framed).text, level)
   }
 
   #text({ bytes, texts, kind }: Framed): { text: string; isInvalid: boolean } {
@@ -203,8 +204,14 @@ export class EventWriter {
     return value.length
   }
 
-  #writeEvent(framed: Framed, place: RecordPlace, level: Level | undefined, into: OutRecord[]): number {
-    const { event, isAccess } = this.#event(framed, place, level)
+  #writeEvent(
+    framed: Framed,
+    place: RecordPlace,
+    level: Level | undefined,
+    recognised: LineRecognition | undefined,
+    into: OutRecord[],
+  ): number {
+    const { event, isAccess } = this.#event(framed, place, level, recognised)
     const { redactor, deriver, derivingCodes, input } = this.#deps
     const derives = deriver && (isAccess || (event.event.code !== undefined && derivingCodes?.has(event.event.code)))
     const derived = derives ? deriver.derive(event) : []
@@ -219,7 +226,12 @@ export class EventWriter {
     return bytes
   }
 
-  #event(framed: Framed, place: RecordPlace, level: Level | undefined): { event: ThumpEvent; isAccess: boolean } {
+  #event(
+    framed: Framed,
+    place: RecordPlace,
+    level: Level | undefined,
+    recognised: LineRecognition | undefined,
+  ): { event: ThumpEvent; isAccess: boolean } {
     const { text, isInvalid } = this.#text(framed)
     if (isInvalid) this.#deps.onInvalidBytes(1)
     const flags = flagsOf(framed, isInvalid, false)
@@ -246,10 +258,13 @@ export class EventWriter {
       ...this.#extras(),
     }
     if (framed.kind === 'access') return this.#access(base, text)
-    const read = framed.kind === 'json' ? jsonLine(text, this.#zone) : undefined
+    if (framed.kind !== 'json') return { event: withRecognition(base, recognised), isAccess: false }
+    const read = jsonLine(text, this.#zone)
     const event = read ? merge(base, read.fields) : base
     if (read?.time !== undefined) event['@timestamp'] = read.time
-    return { event: this.#recognised(event), isAccess: false }
+    const isOurs = event.service.type === 'rabbitmq'
+    const found = isOurs ? this.#deps.recognise?.(event.message, event.log?.level) : undefined
+    return { event: withRecognition(event, found), isAccess: false }
   }
 
   #access(base: ThumpEvent, text: string): { event: ThumpEvent; isAccess: boolean } {
@@ -259,19 +274,21 @@ export class EventWriter {
     base.event.dataset = input.dataset ?? 'rabbitmq.access'
     return { event: fields ? merge(base, fields, input.dataset) : base, isAccess: fields !== undefined }
   }
-
-  #recognised(event: ThumpEvent): ThumpEvent {
-    if (event.service.type !== 'rabbitmq') return event
-    const found = this.#deps.recognise?.(event.message, event.log?.level)
-    if (!found) return event
-    const { code, category, outcome, fields } = found
-    const merged = merge(event, fields)
-    merged.event.code = code
-    if (category) merged.event.category = [...category]
-    if (outcome) merged.event.outcome = outcome
-    return merged
-  }
 }
+
+function withRecognition(event: ThumpEvent, found: LineRecognition | undefined): ThumpEvent {
+  if (!found) return event
+  const { code, category, outcome, fields } = found
+  const merged = merge(event, fields)
+  merged.event.code = code
+  if (category) merged.event.category = [...category]
+  if (outcome) merged.event.outcome = outcome
+  return merged
+}
+
+/** `rabbitmq`, or the first part of the input's own dataset. */
+const serviceType = ({ dataset }: LogInput): string =>
+  dataset === undefined ? 'rabbitmq' : (dataset.split('.')[0] ?? 'rabbitmq')
 
 function flagsOf(framed: Framed, isInvalid: boolean, isCut: boolean): string[] {
   const isMultiline = framed.texts.length > (framed.kind === 'report' ? 4 : 2)
