@@ -37,8 +37,24 @@ export const verbs: readonly Verb[] = [
   { command: 'events', describe: 'Search what is stored, or follow live', load: () => import('./events.ts') },
   {
     command: 'rules',
-    describe: 'Lint, test, backtest, explain, list and import rules',
+    describe: 'Lint, test, explain and list rules',
     load: () => import('./rules.ts'),
+  },
+  {
+    command: 'notify',
+    describe: 'Try a channel, or see what a rule would tell',
+    load: () => import('./notify.ts'),
+  },
+  { command: 'redact', describe: 'Show what masking does to a file', load: () => import('./redact.ts') },
+  {
+    command: 'capture',
+    describe: 'Capture publishes and deliveries for a while, then restore what was found',
+    load: () => import('./capture.ts'),
+  },
+  {
+    command: 'setup',
+    describe: 'Print what RabbitMQ needs: users, rights, plugins',
+    load: () => import('./setup.ts'),
   },
   { command: 'version', describe: 'The version', load: () => import('./version.ts') },
 ]
@@ -63,4 +79,8 @@ export function asCommand({ command, describe, load }: Verb): CommandModule<Glob
 const usages: Readonly<Record<string, string>> = {
   events: 'events [query]',
   config: 'config',
+  rules: 'rules',
+  notify: 'notify',
+  redact: 'redact',
+  setup: 'setup',
 }

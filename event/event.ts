@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Operation } from './operations.ts'
 
 export const datasets = [
@@ -97,12 +96,6 @@ export interface RabbitmqFields {
   queue_stats?: Record<string, Json>
   [field: string]: Json | undefined
 }
-
-/** What every reader may rely on; checked where bytes enter a role, all else passes as it is. */
-export const eventSchema = z.looseObject({
-  '@timestamp': z.string().min(1),
-  event: z.looseObject({ id: z.string().min(1), dataset: z.string().min(1) }),
-})
 
 /** The tag of Thump's own queues, connections, users and probes. */
 export const internalTag = 'thump-internal'

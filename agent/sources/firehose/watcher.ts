@@ -57,7 +57,6 @@ export function createWatcher(account: ManagementAccount, identity: Identity) {
     return numberIn(answer, name)
   }
 }
-export type Watcher = ReturnType<typeof createWatcher>
 
 /** As many names as are asked for one by one. */
 const maxNames = 20
