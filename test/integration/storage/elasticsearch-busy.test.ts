@@ -21,14 +21,14 @@ afterAll(async () => {
 })
 
 /** As the forwarder does it: what is to be tried again is, alone. */
-function persistent({ write, ...store }: EventStore, retried: (reason: string) => void = () => {}): EventStore {
+function persistent(store: EventStore, retried: (reason: string) => void = () => {}): EventStore {
   return {
     ...store,
     async write(items, signal) {
       const settled = new Map<number, Outcome>()
       while (settled.size < items.length) {
         const open = [...items.keys()].filter((index) => !settled.has(index))
-        const outcomes = await write(
+        const outcomes = await store.write(
           open.flatMap((index) => items[index] ?? []),
           signal,
         )
