@@ -25,7 +25,7 @@ export function demoConfig(dir: string, target: DemoTarget): Record<string, unkn
     dataDir: join(dir, 'data'),
     alerting: { rules: [seedRules], listen: '127.0.0.1:0' },
     health: { listen: '127.0.0.1:0' },
-    log: { level: 'warn' },
+    log: { level: 'error' },
   }
   writeFileSync(join(dir, 'thump.yaml'), `# Written by thump demo at each start.\n${stringify(shared)}`, {
     mode: 0o640,
