@@ -38,7 +38,8 @@ export function daysWithin(
   return days.filter((day) => startOf(day) + dayMs > sinceMs && startOf(day) < untilMs)
 }
 
-function sizeOfDay(dir: string, day: Day): number {
+/** With what is not yet moved from its log into the file. */
+export function sizeOfDay(dir: string, day: Day): number {
   return ['', '-wal'].reduce(
     (sum, end) => sum + (statSync(dayPath(dir, day) + end, { throwIfNoEntry: false })?.size ?? 0),
     0,

@@ -1,107 +1,174 @@
+import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { ThumpEvent } from '../../event/event.ts'
-import { matchesQuery } from '../query/matches.ts'
+import { asNumber, matchesQuery, valuesAt } from '../query/matches.ts'
 import type { QueryNode } from '../query/query.ts'
+import type { TimeRange } from '../storage.ts'
+import { BodyReader } from './bodies.ts'
 import { columns } from './columns.ts'
-import { type Day, dayPath } from './day-files.ts'
-import type { Sql } from './to-sql.ts'
+import { type Day, dayPath, startOf } from './day-files.ts'
+import { formatVersion, OtherFormatError, versionOf } from './schema.ts'
+import { severalId } from './terms.ts'
+import { type DayTerms, maxListed, type Sql, toSql } from './to-sql.ts'
 
 /** Where a page ended: time, sequence, id. */
 export type Cursor = readonly [number, number, string]
 
-export interface DayRange {
-  readonly sinceMs?: number | undefined
-  readonly untilMs?: number | undefined
-}
+/** Beyond so many matches, looking at events by time finds a page sooner than sorting them all. */
+const manyMatches = 5000
+/** So many buckets are counted one by one in an index; more are grouped in one pass. */
+const fewBuckets = 1500
+const dayMs = 86_400_000
 
 /** One day's file, open for reading; also beside the process that writes it. */
 export class DayReader {
   readonly #database: DatabaseSync
+  readonly #bodies: BodyReader
+  readonly #terms: DayTerms
+  readonly #path: string
+  readonly #inode: number
+  readonly #startMs: number
 
   constructor(dir: string, day: Day) {
-    this.#database = new DatabaseSync(dayPath(dir, day), { readOnly: true })
-    this.#database.exec('PRAGMA busy_timeout = 5000')
-    const nodes = new Map<string, QueryNode>()
-    this.#database.function('thump_matches', { deterministic: true }, (text, json) => {
-      const key = String(text)
-      let node = nodes.get(key)
-      if (!node) nodes.set(key, (node = JSON.parse(key) as QueryNode))
-      return matchesQuery(node, JSON.parse(String(json)) as ThumpEvent) ? 1 : 0
-    })
+    this.#path = dayPath(dir, day)
+    this.#startMs = startOf(day)
+    this.#inode = statSync(this.#path).ino
+    this.#database = new DatabaseSync(this.#path, { readOnly: true })
+    try {
+      this.#database.exec('PRAGMA busy_timeout = 5000; PRAGMA cache_size = -4000')
+      const version = versionOf(this.#database)
+      if (version !== 0 && version !== formatVersion) throw new OtherFormatError(version)
+      this.#bodies = new BodyReader(this.#database)
+      this.#terms = termsOf(this.#database)
+      this.#addFunctions()
+    } catch (error) {
+      this.#database.close()
+      throw error
+    }
+  }
+
+  /** Is it still the file of that name, not one that was removed or set aside? */
+  isCurrent(): boolean {
+    return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode
   }
 
   page(
-    where: Sql,
-    range: DayRange,
-    sort: 'asc' | 'desc',
-    limit: number,
-    after?: Cursor,
+    query: QueryNode,
+    range: TimeRange,
+    { sort, limit, after }: { sort: 'asc' | 'desc'; limit: number; after: Cursor | undefined },
   ): Array<{ cursor: Cursor; json: string }> {
     const [sign, order] = sort === 'asc' ? ['>', 'ASC'] : ['<', 'DESC']
-    const bounds = boundsOf(range)
+    const where = this.#where(query, range)
     const from = after ? `AND (at_ms, seq, id) ${sign} (?, ?, ?)` : ''
-    const rows = this.#database
-      .prepare(
-        `SELECT at_ms, seq, id, json FROM events WHERE ${bounds.text} AND ${where.text} ${from}
-         ORDER BY at_ms ${order}, seq ${order}, id ${order} LIMIT ?`,
-      )
-      .all(...bounds.params, ...where.params, ...(after ?? []), limit) as unknown as Array<{
-      at_ms: number
-      seq: number
-      id: string
-      json: string
-    }>
-    return rows.map(({ at_ms, seq, id, json }) => ({ cursor: [at_ms, seq, id], json }))
+    const by = this.#isFrequent(query, where) ? 'INDEXED BY by_time' : ''
+    const rows = this.#all<{ rowid: number; at_ms: number; seq: number; id: string }>(
+      `SELECT rowid, at_ms, seq, id FROM events ${by} WHERE ${where.text} ${from}
+       ORDER BY at_ms ${order}, seq ${order}, id ${order} LIMIT ?`,
+      [...where.params, ...(after ?? []), limit],
+    )
+    return rows.map(({ rowid, at_ms, seq, id }) => ({ cursor: [at_ms, seq, id], json: this.#bodies.json(rowid) }))
   }
 
-  count(where: Sql, range: DayRange): number {
-    const bounds = boundsOf(range)
-    const row = this.#database
-      .prepare(`SELECT count(*) AS count FROM events WHERE ${bounds.text} AND ${where.text}`)
-      .get(...bounds.params, ...where.params) as { count: number }
-    return row.count
+  count(query: QueryNode, range: TimeRange): number {
+    const where = this.#where(query, range)
+    return this.#all<{ count: number }>(`SELECT count(*) AS count FROM events WHERE ${where.text}`, where.params)[0]
+      ?.count as number
   }
 
-  /** All values with their counts: days are added up before the largest are chosen. */
-  values(path: string, where: Sql, range: DayRange): Array<{ value: string; count: number }> {
-    const bounds = boundsOf(range)
+  /** All values with the number of events that have them: days are added up before the largest are chosen. */
+  values(path: string, query: QueryNode, range: TimeRange): Map<string, number> {
+    const where = this.#where(query, range)
     const column = columns[path]
-    const json = `$.${path
-      .split('.')
-      .map((part) => `"${part.replaceAll('"', '')}"`)
-      .join('.')}`
-    const rows = this.#database
-      .prepare(
-        `SELECT json_extract(json, ?) AS value, count(*) AS count FROM events
-         WHERE ${bounds.text} AND ${where.text} AND ${column === undefined ? 'value IS NOT NULL' : `${column} IS NOT NULL`}
-         GROUP BY ${column ?? 'value'}`,
+    const counts = new Map<string, number>()
+    if (column !== undefined) {
+      const grouped = this.#all<{ text: string; count: number }>(
+        `SELECT (SELECT text FROM terms WHERE terms.id = ${column}) AS text, count(*) AS count FROM events
+         WHERE ${where.text} AND ${column} IS NOT NULL AND ${column} <> ${severalId} GROUP BY ${column}`,
+        where.params,
       )
-      .all(json, ...bounds.params, ...where.params) as unknown as Array<{ value: unknown; count: number }>
-    return rows.map(({ value, count }) => ({ value: String(value), count }))
+      for (const { text, count } of grouped) counts.set(text, count)
+      if (!this.#terms.hasSeveral()) return counts
+    }
+    const rest = column === undefined ? '1' : `${column} = ${severalId}`
+    const rows = this.#database.prepare(`SELECT rowid FROM events WHERE ${where.text} AND ${rest}`)
+    for (const row of rows.iterate(...where.params)) {
+      const values = valuesAt(this.#event(row['rowid'] as number), path).filter((value) => typeof value !== 'object')
+      for (const value of new Set(values.map(String))) counts.set(value, (counts.get(value) ?? 0) + 1)
+    }
+    return counts
   }
 
-  /** Buckets begin at multiples of `bucketMs` since the epoch. */
-  histogram(where: Sql, range: DayRange, bucketMs: number): Array<{ atMs: number; count: number }> {
-    const bounds = boundsOf(range)
-    // Numbers are bound as REAL: without the cast this would be no integer division.
-    const rows = this.#database
-      .prepare(
-        `SELECT CAST(at_ms / ? AS INTEGER) AS bucket, count(*) AS count FROM events
-         WHERE ${bounds.text} AND ${where.text} GROUP BY bucket ORDER BY bucket`,
+  /** Buckets begin at multiples of `bucketMs` since the epoch; only those that hold something. */
+  histogram(query: QueryNode, range: TimeRange, bucketMs: number): Array<{ atMs: number; count: number }> {
+    const first = Math.floor(Math.max(range.sinceMs ?? this.#startMs, this.#startMs) / bucketMs)
+    const last = Math.floor((Math.min(range.untilMs ?? Infinity, this.#startMs + dayMs) - 1) / bucketMs)
+    const where = this.#where(query, range)
+    if (last - first < fewBuckets && !/thump_|words/.test(where.text)) {
+      const one = this.#database.prepare(
+        `SELECT count(*) AS count FROM events WHERE ${where.text} AND at_ms >= ? AND at_ms < ?`,
       )
-      .all(bucketMs, ...bounds.params, ...where.params) as unknown as Array<{ bucket: number; count: number }>
-    return rows.map(({ bucket, count }) => ({ atMs: bucket * bucketMs, count }))
+      return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * bucketMs)
+        .map((atMs) => ({ atMs, count: one.get(...where.params, atMs, atMs + bucketMs)?.['count'] as number }))
+        .filter(({ count }) => count > 0)
+    }
+    const grouped = this.#all<{ rest: number; count: number }>(
+      `SELECT CAST((at_ms - ?) / ? AS INTEGER) AS rest, count(*) AS count FROM events WHERE ${where.text} GROUP BY rest`,
+      [first * bucketMs, bucketMs, ...where.params],
+    )
+    return grouped.map(({ rest, count }) => ({ atMs: (first + rest) * bucketMs, count }))
   }
 
   close(): void {
     if (this.#database.isOpen) this.#database.close()
   }
+
+  #all<T>(sql: string, params: Sql['params']): T[] {
+    return this.#database.prepare(sql).all(...params) as unknown as T[]
+  }
+
+  #where(query: QueryNode, { sinceMs, untilMs }: TimeRange): Sql {
+    const { text, params } = toSql(query, this.#terms)
+    // A bound that all of the day meets is left out: most questions can then be answered by an index alone.
+    const since = sinceMs !== undefined && sinceMs > this.#startMs ? [sinceMs] : []
+    const until = untilMs !== undefined && untilMs < this.#startMs + dayMs ? [untilMs] : []
+    const bounds = `${since.length > 0 ? ' AND at_ms >= ?' : ''}${until.length > 0 ? ' AND at_ms < ?' : ''}`
+    return { text: `${text}${bounds}`, params: [...params, ...since, ...until] }
+  }
+
+  /** Only for what an index finds; where events must be read, time order is the way in any case. */
+  #isFrequent(query: QueryNode, where: Sql): boolean {
+    if (query.kind === 'all') return true
+    const isByIndex = /= \d|IN \(/.test(where.text)
+    if (!isByIndex) return true
+    if (/^\w+ = \d+( AND at_ms [<>]=? \?)*$/.test(where.text)) return false
+    const some = `SELECT count(*) AS count FROM (SELECT 1 FROM events WHERE ${where.text} LIMIT ${manyMatches})`
+    return this.#all<{ count: number }>(some, where.params)[0]?.count === manyMatches
+  }
+
+  #event(rowid: number): ThumpEvent {
+    return JSON.parse(this.#bodies.json(rowid)) as ThumpEvent
+  }
+
+  #addFunctions(): void {
+    const nodes = new Map<string, QueryNode>()
+    this.#database.function('thump_matches', (text, rowid) => {
+      const key = String(text)
+      let node = nodes.get(key)
+      if (!node) nodes.set(key, (node = JSON.parse(key) as QueryNode))
+      return matchesQuery(node, this.#event(Number(rowid))) ? 1 : 0
+    })
+    this.#database.function('thump_number', { deterministic: true }, (text) => asNumber(text) ?? null)
+  }
 }
 
-function boundsOf({ sinceMs, untilMs }: DayRange): Sql {
-  const parts = [sinceMs !== undefined && 'at_ms >= ?', untilMs !== undefined && 'at_ms < ?'].filter(
-    (part) => part !== false,
-  )
-  const params = [sinceMs, untilMs].filter((bound) => bound !== undefined)
-  return { text: parts.length === 0 ? '1' : parts.join(' AND '), params }
+function termsOf(database: DatabaseSync): DayTerms {
+  const several = database.prepare('SELECT 1 FROM terms WHERE id = ?')
+  return {
+    find: ({ text, params }) =>
+      database
+        .prepare(`SELECT id FROM terms WHERE id <> ${severalId} AND ${text} LIMIT ${maxListed + 1}`)
+        .all(...params)
+        .map(({ id }) => id as number),
+    hasSeveral: () => several.get(severalId) !== undefined,
+  }
 }

@@ -1,8 +1,11 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { bigrams } from './bigrams.ts'
-import { columns, columnValues, indexed } from './columns.ts'
+import { BodyWriter } from './bodies.ts'
+import { columnValues } from './columns.ts'
 import { type Day, dayPath } from './day-files.ts'
+import { columnNames, ensureSchema } from './schema.ts'
+import { TermWriter } from './terms.ts'
 
 /** One event as the worker is given it. */
 export interface Row {
@@ -12,35 +15,33 @@ export interface Row {
   readonly json: string
 }
 
-const names = Object.values(columns)
-
-const schema = `
-  CREATE TABLE IF NOT EXISTS events (
-    rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, topic TEXT NOT NULL,
-    ${names.map((name) => `${name} TEXT`).join(', ')}, json TEXT NOT NULL);
-  CREATE INDEX IF NOT EXISTS by_time ON events (at_ms, seq, id);
-  ${indexed.map((name) => `CREATE INDEX IF NOT EXISTS by_${name} ON events (${name}, at_ms) WHERE ${name} IS NOT NULL;`).join('\n')}
-  CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(text, content='', columnsize=0, detail=full, tokenize='unicode61 remove_diacritics 0');
-  PRAGMA user_version = 1;`
+// Committed means on disk: the offset that follows must never be ahead of the event.
+const settings = `
+  PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32000;
+  PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;`
 
 /** One day's file, open for writing. */
 export class DayWriter {
   readonly #database: DatabaseSync
+  readonly #path: string
+  readonly #terms: TermWriter
   readonly #insert: StatementSync
-  readonly #index: StatementSync
+  readonly #bodies: BodyWriter
+  readonly #words: StatementSync
 
   constructor(dir: string, day: Day) {
     mkdirSync(dir, { recursive: true, mode: 0o750 })
-    this.#database = new DatabaseSync(dayPath(dir, day))
+    this.#path = dayPath(dir, day)
+    this.#database = new DatabaseSync(this.#path)
     try {
-      // Committed means on disk: the offset that follows must never be ahead of the event.
-      this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
-      this.#database.exec(schema)
+      this.#database.exec(settings)
+      ensureSchema(this.#database)
+      const names = ['at_ms', 'seq', 'topic', ...columnNames, 'id']
       const marks = names.map(() => '?').join(', ')
-      this.#insert = this.#database.prepare(
-        `INSERT OR IGNORE INTO events (id, at_ms, seq, topic, ${names.join(', ')}, json) VALUES (?, ?, ?, ?, ${marks}, ?)`,
-      )
-      this.#index = this.#database.prepare('INSERT INTO words (rowid, text) VALUES (?, ?)')
+      this.#insert = this.#database.prepare(`INSERT OR IGNORE INTO events (${names.join(', ')}) VALUES (${marks})`)
+      this.#bodies = new BodyWriter(this.#database)
+      this.#words = this.#database.prepare('INSERT INTO words (rowid, text) VALUES (?, ?)')
+      this.#terms = new TermWriter(this.#database)
     } catch (error) {
       this.#database.close()
       throw error
@@ -49,27 +50,71 @@ export class DayWriter {
 
   /** All or none; per row whether it was new. */
   write(rows: readonly Row[]): boolean[] {
+    return this.#transaction(() => {
+      const fresh = rows.map((row) => this.#add(row))
+      this.#bodies.flush()
+      return fresh
+    })
+  }
+
+  /** Takes out what arrived first: the file does not shrink, but what comes next needs no more room. Returns how many. */
+  trim(rows: number): number {
+    return this.#transaction(() => {
+      const from = Object.values(this.#database.prepare('SELECT min(rowid) FROM events').get() ?? {})[0] as
+        | number
+        | null
+      if (from === null) return 0
+      // A pack goes as a whole: up to the last one that begins within so many rows.
+      const pack = this.#database.prepare('SELECT max(first) AS first FROM bodies WHERE first > ? AND first <= ?')
+      const until = (pack.get(from, from + rows) as { first: number | null }).first
+      if (until === null) return 0
+      for (const table of ['words', 'events']) this.#database.prepare(`DELETE FROM ${table} WHERE rowid < ?`).run(until)
+      this.#database.prepare('DELETE FROM bodies WHERE first < ?').run(until)
+      return until - from
+    })
+  }
+
+  /** Bytes in use, without the room that was freed and waits for new events. */
+  usedBytes(): number {
+    const ask = (name: string) => Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
+    const wal = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    return (ask('page_count') - ask('freelist_count')) * ask('page_size') + wal
+  }
+
+  close(): void {
+    if (!this.#database.isOpen) return
+    try {
+      // A reader beside may keep the file open: its log need not stay with it.
+      this.#database.exec('PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // What is in the log is safe there.
+    }
+    this.#database.close()
+  }
+
+  #transaction<T>(work: () => T): T {
     this.#database.exec('BEGIN IMMEDIATE')
     try {
-      const fresh = rows.map((row) => this.#add(row))
+      const result = work()
       this.#database.exec('COMMIT')
-      return fresh
+      return result
     } catch (error) {
+      this.#terms.forget()
+      this.#bodies.forget()
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
       throw error
     }
   }
 
   #add({ topic, id, atMs, json }: Row): boolean {
-    const event = JSON.parse(json) as { message?: unknown; event?: { sequence?: unknown } }
+    const event = JSON.parse(json) as Record<string, unknown> & { event?: { sequence?: unknown } }
     const sequence = typeof event.event?.sequence === 'number' ? event.event.sequence : 0
-    const { changes, lastInsertRowid } = this.#insert.run(id, atMs, sequence, topic, ...columnValues(event), json)
-    if (changes === 0) return false
-    if (typeof event.message === 'string') this.#index.run(lastInsertRowid, bigrams(event.message))
+    const terms = columnValues(event).map((value) => this.#terms.idOf(value))
+    const added = this.#insert.run(atMs, sequence, this.#terms.idOf(topic), ...terms, id)
+    if (added.changes === 0) return false
+    this.#bodies.add(Number(added.lastInsertRowid), json)
+    const { message } = event
+    if (typeof message === 'string') this.#words.run(added.lastInsertRowid, bigrams(message))
     return true
-  }
-
-  close(): void {
-    if (this.#database.isOpen) this.#database.close()
   }
 }

@@ -40,7 +40,11 @@ export type Request =
   | { readonly op: 'close' }
 
 export interface Answers {
-  write: { readonly outcomes: readonly Outcome[]; readonly damaged: ReadonlyArray<{ day: string; aside: string }> }
+  write: {
+    readonly outcomes: readonly Outcome[]
+    readonly damaged: ReadonlyArray<{ day: string; aside: string }>
+    readonly removed: readonly string[]
+  }
   retain: { readonly removed: readonly string[] }
   search: { readonly events: readonly string[]; readonly next?: string; readonly unreadable: readonly string[] }
   count: { readonly count: number; readonly unreadable: readonly string[] }

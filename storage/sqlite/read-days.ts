@@ -3,7 +3,6 @@ import type { TimeRange } from '../storage.ts'
 import { type Day, daysWithin, dayPath, listDays } from './day-files.ts'
 import { type Cursor, DayReader } from './day-reader.ts'
 import type { Answers, Request, WorkerOptions } from './messages.ts'
-import { toSql } from './to-sql.ts'
 
 const maxOpenDays = 40
 
@@ -17,12 +16,11 @@ export class DaysReader {
   }
 
   search({ query, range, sort, limit, after }: Request & { op: 'search' }): Answers['search'] {
-    const where = toSql(query)
     const cursor = after === undefined ? undefined : decodeCursor(after)
     const found: Array<{ cursor: Cursor; json: string }> = []
     const within = this.#days(narrowed(range, sort, cursor))
     const unreadable = this.#each(sort === 'asc' ? within : within.toReversed(), (reader) => {
-      found.push(...reader.page(where, range, sort, limit + 1 - found.length, cursor))
+      found.push(...reader.page(query, range, { sort, limit: limit + 1 - found.length, after: cursor }))
       return found.length <= limit
     })
     const shown = found.slice(0, limit)
@@ -32,20 +30,18 @@ export class DaysReader {
   }
 
   count({ query, range }: Request & { op: 'count' }): Answers['count'] {
-    const where = toSql(query)
     let count = 0
     const unreadable = this.#each(this.#days(range), (reader) => {
-      count += reader.count(where, range)
+      count += reader.count(query, range)
       return true
     })
     return { count, unreadable }
   }
 
   top({ field, query, range, limit }: Request & { op: 'top' }): Answers['top'] {
-    const where = toSql(query)
     const counts = new Map<string, number>()
     const unreadable = this.#each(this.#days(range), (reader) => {
-      for (const { value, count } of reader.values(field, where, range))
+      for (const [value, count] of reader.values(field, query, range))
         counts.set(value, (counts.get(value) ?? 0) + count)
       return true
     })
@@ -57,10 +53,9 @@ export class DaysReader {
   }
 
   histogram({ query, range, bucketMs }: Request & { op: 'histogram' }): Answers['histogram'] {
-    const where = toSql(query)
     const counts = new Map<number, number>()
     const unreadable = this.#each(this.#days(range), (reader) => {
-      for (const { atMs, count } of reader.histogram(where, range, bucketMs))
+      for (const { atMs, count } of reader.histogram(query, range, bucketMs))
         counts.set(atMs, (counts.get(atMs) ?? 0) + count)
       return true
     })
@@ -103,8 +98,11 @@ export class DaysReader {
 
   #reader(day: Day): DayReader {
     let reader = this.#open.get(day)
-    if (reader) this.#open.delete(day)
-    else reader = new DayReader(this.#dir, day)
+    this.#open.delete(day)
+    if (!reader?.isCurrent()) {
+      reader?.close()
+      reader = new DayReader(this.#dir, day)
+    }
     this.#open.set(day, reader)
     const [oldest] = this.#open
     if (this.#open.size > maxOpenDays && oldest) {

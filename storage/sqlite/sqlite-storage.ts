@@ -47,15 +47,19 @@ interface RetainingStore extends EventStore {
 
 function storeOf(writer: WorkerClient, log: StorageDeps['log']): RetainingStore {
   let isWriting = true
+  const tellRemoved = (days: readonly string[]) => {
+    if (days.length > 0) log.info({ days }, 'old days removed')
+  }
   return {
     async write(items, signal) {
       const values = Buffer.concat(items.map(({ value }) => value))
       // Buffer.concat may answer with a slice of a shared pool, which cannot be moved.
       const own = new Uint8Array(values)
       const request = { op: 'write', values: own, items: items.map(headOf) } as const
-      const { outcomes, damaged } = await writer.ask(request, signal, [own.buffer])
+      const { outcomes, damaged, removed } = await writer.ask(request, signal, [own.buffer])
       for (const { day, aside } of damaged)
         log.error({ day, aside }, "a day's file was damaged: it is set aside, and a new one begun")
+      tellRemoved(removed)
       const isStuck = outcomes.some(({ kind }) => kind === 'retry')
       const [first] = outcomes.filter((outcome) => outcome.kind === 'retry')
       if (isStuck && isWriting)
@@ -68,7 +72,7 @@ function storeOf(writer: WorkerClient, log: StorageDeps['log']): RetainingStore 
     isConnected: () => isWriting,
     async retain() {
       const { removed } = await writer.ask({ op: 'retain' })
-      if (removed.length > 0) log.info({ days: removed }, 'old days removed')
+      tellRemoved(removed)
     },
   }
 }

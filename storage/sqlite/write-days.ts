@@ -1,17 +1,22 @@
 import type { Outcome } from '../storage.ts'
-import { type Day, dayOf, expiredDays, removeDay, setAside } from './day-files.ts'
+import { type Day, dayOf, expiredDays, listDays, removeDay, setAside, sizeOfDay } from './day-files.ts'
 import { DayWriter, type Row } from './day-writer.ts'
 import type { Answers, Request, WorkerOptions } from './messages.ts'
+import { OtherFormatError } from './schema.ts'
 
 /** Late events open old days; more than a few at a time are rare. */
 const maxOpenDays = 6
 const damage = new Set([11, 26])
 const full = 13
+/** Sizes are looked at after so much was written, and the newest day is trimmed by so many events at a time. */
+const checkBytes = 2_097_152
+const trimRows = 2000
 
 /** The writing side of all days, in the worker. */
 export class DaysWriter {
   readonly #options: WorkerOptions
   readonly #open = new Map<Day, DayWriter>()
+  #uncheckedBytes = 0
 
   constructor(options: WorkerOptions) {
     this.#options = options
@@ -36,7 +41,10 @@ export class DaysWriter {
       )
       for (const [position, { index }] of rows.entries()) outcomes[index] = results[position] as Outcome
     }
-    return { outcomes, damaged }
+    this.#uncheckedBytes += values.byteLength
+    const removed =
+      this.#uncheckedBytes < Math.min(checkBytes, this.#options.maxBytes / 16) ? [] : this.retain().removed
+    return { outcomes, damaged, removed }
   }
 
   #writeDay(day: Day, rows: readonly Row[], damaged: Array<{ day: string; aside: string }>): Outcome[] {
@@ -47,8 +55,9 @@ export class DaysWriter {
     } catch (error) {
       this.#close(day)
       const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff
-      if (damage.has(code)) damaged.push({ day, aside: setAside(this.#options.dir, day, Date.now()) })
-      const reason = damage.has(code) ? 'damaged' : code === full ? 'disk-full' : `sqlite-${code}`
+      const isUnusable = damage.has(code) || error instanceof OtherFormatError
+      if (isUnusable) damaged.push({ day, aside: setAside(this.#options.dir, day, Date.now()) })
+      const reason = isUnusable ? 'damaged' : code === full ? 'disk-full' : `sqlite-${code}`
       return rows.map(() => ({ kind: 'retry', reason }))
     }
   }
@@ -70,12 +79,24 @@ export class DaysWriter {
 
   retain(): Answers['retain'] {
     const { dir, retentionMs, maxBytes } = this.#options
+    this.#uncheckedBytes = 0
     const removed = expiredDays(dir, { retentionMs, maxBytes, nowMs: Date.now() })
     for (const day of removed) {
       this.#close(day)
       removeDay(dir, day)
     }
+    this.#trimLast()
     return { removed }
+  }
+
+  /** A single day may outgrow the bound: its oldest events make room for new ones, a part at a time. */
+  #trimLast(): void {
+    const { dir, maxBytes } = this.#options
+    const [day, ...more] = listDays(dir)
+    if (day === undefined || more.length > 0 || sizeOfDay(dir, day) < maxBytes) return
+    const writer = this.#dayOf(day)
+    for (let rounds = 0; rounds < 4 && writer.usedBytes() > maxBytes * 0.9; rounds++)
+      if (writer.trim(trimRows) === 0) return
   }
 
   close(): void {

@@ -181,6 +181,14 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       ])
     })
 
+    test('gives the values of lists one by one, and of fields without a column', async () => {
+      const keys = await storage.search.top('rabbitmq.routing_keys', { kind: 'all' }, range, 10, never)
+      expect(keys.toSorted((a, b) => (a.value < b.value ? -1 : 1))).toEqual([
+        { value: 'a.b', count: 1 },
+        { value: 'c', count: 1 },
+      ])
+    })
+
     test('gives the course over time', async () => {
       const buckets = await storage.search.histogram({ kind: 'all' }, range, 1440 * minute, never)
       expect(buckets.filter(({ count }) => count > 0)).toEqual([
