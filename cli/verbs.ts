@@ -53,7 +53,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     command: 'setup',
-    describe: 'Print what RabbitMQ needs: users, rights, plugins',
+    describe: 'Prepare RabbitMQ, Kafka or Elasticsearch: rights, topics, templates',
     load: () => import('./setup.ts'),
   },
   { command: 'version', describe: 'The version', load: () => import('./version.ts') },

@@ -1,0 +1,34 @@
+import type { CommandModule } from 'yargs'
+import { systemClock } from '../runtime/clock.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import { elasticsearchSetup, formatRequests } from '../storage/elasticsearch/setup-requests.ts'
+import { openStorage } from '../storage/open-storage.ts'
+import { type GlobalArgs, loadContext } from './context.ts'
+
+interface SetupArgs extends GlobalArgs {
+  readonly dryRun: boolean
+}
+
+const patienceMs = 30_000
+
+export const command: CommandModule<GlobalArgs, SetupArgs> = {
+  command: 'elasticsearch',
+  describe: 'Install the index templates; print the roles and API keys that an administrator makes',
+  builder: (yargs) =>
+    yargs.option('dry-run', { type: 'boolean', default: false, describe: 'Print every request, send none' }) as never,
+  handler: async ({ dryRun, ...argv }) => {
+    const { config, log, out, err } = loadContext(argv)
+    const { templates, roles, apiKeys } = elasticsearchSetup(config.storage.elasticsearch.indexPrefix)
+    if (dryRun) out.write(`${formatRequests(templates)}\n`)
+    else {
+      const deps = { log, metrics: createMetrics(), now: systemClock }
+      const { value, stop } = await openStorage(
+        { ...config, storage: { ...config.storage, kind: 'elasticsearch' } },
+        deps,
+      )
+      await value.store.setup(AbortSignal.timeout(patienceMs)).finally(stop)
+      err.write('index templates are installed\n')
+    }
+    out.write(formatRequests([roles.writer, roles.reader, apiKeys.writer, apiKeys.reader]))
+  },
+}
