@@ -48,6 +48,12 @@ const cli = yargs(process.argv.slice(2))
     throw error ?? new UsageError(message)
   })
 
+// `thump events | head`: who reads no more wants no more.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 try {
   await cli.parseAsync()
 } catch (error) {

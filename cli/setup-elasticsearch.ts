@@ -26,7 +26,11 @@ export const command: CommandModule<GlobalArgs, SetupArgs> = {
         { ...config, storage: { ...config.storage, kind: 'elasticsearch' } },
         deps,
       )
-      await value.store.setup(AbortSignal.timeout(patienceMs)).finally(stop)
+      try {
+        await value.store.setup(AbortSignal.timeout(patienceMs))
+      } finally {
+        await stop()
+      }
       err.write('index templates are installed\n')
     }
     out.write(formatRequests([roles.writer, roles.reader, apiKeys.writer, apiKeys.reader]))

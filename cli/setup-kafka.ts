@@ -26,7 +26,11 @@ export const command: CommandModule<GlobalArgs, SetupArgs> = {
     if (dryRun || !wanted) return
     const deps = { log, metrics: createMetrics(), now: systemClock }
     const { value, stop } = await openTransport({ ...config, transport: { ...config.transport, kind: 'kafka' } }, deps)
-    await value.ensureTopics(AbortSignal.timeout(patienceMs)).finally(stop)
+    try {
+      await value.ensureTopics(AbortSignal.timeout(patienceMs))
+    } finally {
+      await stop()
+    }
     out.write('all topics are there\n')
   },
 }
