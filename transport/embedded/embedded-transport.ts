@@ -1,16 +1,18 @@
 import { type TopicName, topicNames } from '../../event/topics.ts'
+import type { Logger } from '../../runtime/log.ts'
 import { Shutdown, type Started } from '../../runtime/shutdown.ts'
 import type { TransportDeps } from '../open-transport.ts'
-import type { Consumer, OutRecord, Producer, SendResult, Transport } from '../transport.ts'
+import type { Consumer, ConsumerHandlers, ConsumerOptions, TopicPartition, Transport } from '../transport.ts'
 import { type PartitionView, startConsumer } from './consumer.ts'
 import { GroupWriter } from './group-writer.ts'
-import { openGroups } from './groups.ts'
+import { type Groups, openGroups } from './groups.ts'
+import { showLag } from './lag-gauge.ts'
 import { type LogDir, openLogDir } from './log-dir.ts'
-import { PartitionLog } from './partition-log.ts'
-import { partitionOf } from './partition-of.ts'
+import { type MoreSignal, moreSignal } from './more-signal.ts'
+import { PartitionLog, syncFolder } from './partition-log.ts'
+import { createProducer } from './producer.ts'
 import { openReadOnly } from './read-only.ts'
 import { applyRetention } from './retention.ts'
-import { moreSignal } from './more-signal.ts'
 
 export interface EmbeddedOptions {
   readonly dir: string
@@ -24,9 +26,15 @@ export interface EmbeddedOptions {
   readonly segmentBytes?: number
 }
 
-/** Larger records are refused for good. */
-const maxRecordBytes = 16 * 2 ** 20
+interface Place extends TopicPartition {
+  readonly log: PartitionLog
+  readonly more: MoreSignal
+}
+
+const defaultSegmentBytes = 16 * 2 ** 20
 const retentionIntervalMs = 10_000
+/** How long nothing is removed while groups whose offsets were damaged come back. */
+const returnMs = 60_000
 
 /** The own log: topics, partitions, offsets and consumer groups as in Kafka, in a folder of one process. Throws ThumpError where another process owns it. */
 export async function createEmbeddedTransport(
@@ -35,140 +43,139 @@ export async function createEmbeddedTransport(
 ): Promise<Started<Transport>> {
   const { dir, topics, partitions, mode } = options
   const layout = openLogDir(dir, topics, partitions, mode === 'write')
-  return mode === 'read' ? openReadOnly(layout, deps) : openWriter(layout, options, deps)
+  return mode === 'read' ? openReadOnly(layout, deps) : await openWriter(layout, options, deps)
 }
 
-function openWriter(layout: LogDir, options: EmbeddedOptions, deps: TransportDeps): Started<Transport> {
+async function openWriter(layout: LogDir, options: EmbeddedOptions, deps: TransportDeps): Promise<Started<Transport>> {
   const log = deps.log.child({ component: 'transport.embedded' })
+  const groups = openGroups(layout.dir, { log, now: deps.now })
   const shutdown = new Shutdown()
-  const groups = openGroups(layout.dir)
-  shutdown.add('groups', async () => groups.close())
-  const { segmentBytes = 16 * 2 ** 20, retentionMs, maxBytes } = options
-  let hasRoom = true
-  const places = new Map<PartitionLog, { topic: TopicName; partition: number }>()
-  const logs = new Map<string, PartitionLog>()
-  for (const topic of topicNames) {
-    for (let partition = 0; partition < layout.partitions; partition++) {
-      const partitionLog = new PartitionLog({
-        dir: layout.partitionDir(topic, partition),
-        segmentBytes,
-        onRoll: () => (hasRoom = retain()),
-        onFinding: ({ path, what, fields }) => log.warn({ path, ...fields }, what),
-      })
-      logs.set(`${topic} ${partition}`, partitionLog)
-      places.set(partitionLog, { topic, partition })
-      shutdown.add(partitionLog.dir, () => partitionLog.close())
-    }
+  const places: Place[] = []
+  shutdown.add('groups', async () => groups.close(places.map(endOf)))
+  try {
+    for (const topic of topicNames)
+      for (let partition = 0; partition < layout.partitions; partition++) {
+        const place = openPlace({ topic, partition }, { layout, options, groups, log, deps })
+        places.push(place)
+        shutdown.add(place.log.dir, () => place.log.close())
+      }
+    await syncFolder(layout.dir)
+    const makeRoom = retention(places, groups, options, deps)
+    await makeRoom(0)
+    const moreOf = new Map(places.map((place) => [place.log, place.more]))
+    const writer = new GroupWriter({ log, makeRoom, onDurable: (one) => moreOf.get(one)?.notify() })
+    shutdown.add('writer', () => writer.stop())
+    const timer = setInterval(() => writer.tidy(), retentionIntervalMs)
+    shutdown.add('retention', async () => clearInterval(timer))
+    const value = createValue({ layout, places, writer, groups, log, deps, shutdown })
+    return { value, stop: () => shutdown.run(AbortSignal.timeout(10_000)) }
+  } catch (error) {
+    await shutdown.run(AbortSignal.timeout(10_000))
+    throw error
   }
-  const unreadFrom = (one: PartitionLog) => {
-    const place = places.get(one)
-    return place && groups.least(place)
+}
+
+const endOf = ({ topic, partition, log }: Place) => ({ topic, partition, offset: log.durableOffset })
+
+function openPlace(
+  at: TopicPartition,
+  parts: { layout: LogDir; options: EmbeddedOptions; groups: Groups; log: Logger; deps: TransportDeps },
+): Place {
+  const { layout, options, groups, log, deps } = parts
+  const partitionLog = new PartitionLog({
+    dir: layout.partitionDir(at.topic, at.partition),
+    segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
+    segmentMs: options.retentionMs / 4,
+    knownEnd: groups.knownEnd(at),
+    onFinding: ({ path, what, fields }) => log.warn({ path, ...at, ...fields }, what),
+    now: deps.now,
+  })
+  return { ...at, log: partitionLog, more: moreSignal() }
+}
+
+function retention(places: readonly Place[], groups: Groups, options: EmbeddedOptions, { now }: TransportDeps) {
+  const { retentionMs, maxBytes } = options
+  const logs = places.map(({ log }) => log)
+  const placeOf = new Map(places.map((place) => [place.log, place]))
+  const holderOf = (log: PartitionLog) => {
+    const place = placeOf.get(log)
+    return place && groups.holderOf(place)
   }
-  const retain = () => applyRetention([...logs.values()], { retentionMs, maxBytes, unreadFrom, now: deps.now })
-  hasRoom = retain()
-  const more = moreSignal()
-  const writer = new GroupWriter({ log, onDurable: () => more.notify(), hasRoom: () => (hasRoom ||= retain()) })
-  shutdown.add('writer', () => writer.stop())
-  const timer = setInterval(() => (hasRoom = retain()), retentionIntervalMs)
-  shutdown.add('retention', async () => clearInterval(timer))
-  const logOf = (topic: TopicName, partition: number) => logs.get(`${topic} ${partition}`) as PartitionLog
-  const viewOf = (topic: TopicName, partition: number): PartitionView => {
-    const one = logOf(topic, partition)
-    return {
-      topic,
-      partition,
-      dir: one.dir,
-      endOffset: () => one.durableOffset,
-      latestOffset: () => one.durableOffset,
-      more: (signal) => more.wait(signal),
-    }
-  }
-  const lagOf = lagGauge(deps)
-  const value: Transport = {
+  const notBeforeMs = groups.isIncomplete ? now() + returnMs : 0
+  return (bytes: number) =>
+    now() < notBeforeMs
+      ? Promise.resolve(undefined)
+      : applyRetention(logs, bytes, { retentionMs, maxBytes, holderOf, now })
+}
+
+interface ValueParts {
+  readonly layout: LogDir
+  readonly places: readonly Place[]
+  readonly writer: GroupWriter
+  readonly groups: Groups
+  readonly log: Logger
+  readonly deps: TransportDeps
+  readonly shutdown: Shutdown
+}
+
+function createValue(parts: ValueParts): Transport {
+  const { layout, places, writer, deps, shutdown } = parts
+  const logs = new Map(places.map(({ topic, partition, log }) => [`${topic} ${partition}`, log]))
+  const logOf = (topic: TopicName, partition: number) => logs.get(`${topic} ${partition}`)
+  const consumers = new Map<Consumer, () => Promise<void>>()
+  showLag(deps.metrics, () => [...consumers.keys()])
+  // Who did not stop theirs must not find the log closed under it.
+  shutdown.add('consumers', async () => void (await Promise.all([...consumers.values()].map((stop) => stop()))))
+  return {
     kind: 'embedded',
-    createProducer: async () => ({ value: producerOf(layout, logOf, writer), stop: async () => {} }),
-    async createConsumer(consumerOptions, handlers) {
-      const { role, topics, startAt } = consumerOptions
-      const views = topics.flatMap((topic) =>
-        Array.from({ length: layout.partitions }, (_, partition) => viewOf(topic, partition)),
-      )
-      // Onlookers must not hold the log: what starts at the end has no claim on what lies before.
-      const isMember = startAt === 'beginning'
-      const consumer = await startConsumer(consumerOptions, handlers, {
-        views,
-        join: isMember ? (partition) => groups.join(role, partition) : undefined,
-        commit: isMember ? (offsets) => groups.commit(role, offsets) : undefined,
-        now: deps.now,
-        log,
-      })
-      return isMember ? lagOf(consumer) : consumer
+    createProducer: async () => ({
+      value: createProducer({ partitions: layout.partitions, logOf, writer }),
+      stop: async () => {},
+    }),
+    async createConsumer(options, handlers) {
+      const consumer = await startMember(parts, options, handlers)
+      const stop = async () => {
+        consumers.delete(consumer.value)
+        await consumer.stop()
+      }
+      consumers.set(consumer.value, stop)
+      return { value: consumer.value, stop }
     },
     ensureTopics: async () => {},
   }
-  return { value, stop: () => shutdown.run(AbortSignal.timeout(10_000)) }
 }
 
-function producerOf(
-  { partitions }: LogDir,
-  logOf: (topic: TopicName, partition: number) => PartitionLog,
-  writer: GroupWriter,
-): Producer & { isConnected(): boolean } {
-  return {
-    isConnected: () => writer.isWriting,
-    async send(records, signal): Promise<SendResult> {
-      signal.throwIfAborted()
-      const rejected: Array<SendResult['rejected'][number]> = []
-      const accepted: OutRecord[] = []
-      for (const [index, record] of records.entries()) {
-        if (record.value.length <= maxRecordBytes) accepted.push(record)
-        else
-          rejected.push({
-            index,
-            reason: 'too-large',
-            error: `${record.value.length} bytes; at most ${maxRecordBytes}`,
-          })
-      }
-      const groups = Map.groupBy(accepted, ({ topic, key }) => logOf(topic, partitionOf(key, partitions)))
-      const writing = Promise.all([...groups].map(([log, group]) => writer.write(log, group)))
-      await unlessAborted(writing, signal)
-      return { rejected }
-    },
-  }
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
-}
-
-/** Several consumers share one gauge: the lag of the one furthest behind is shown. */
-function lagGauge({ metrics }: TransportDeps): (consumer: Started<Consumer>) => Started<Consumer> {
-  const consumers = new Set<Consumer>()
-  metrics.gauge(
-    'thump_consumer_lag',
-    'Records behind the end, of the consumer furthest behind',
-    ['topic', 'partition'],
-    (gauge) => {
-      gauge.reset()
-      const worst = new Map<string, { topic: TopicName; partition: number; records: number }>()
-      for (const consumer of consumers) {
-        for (const lag of consumer.lag()) {
-          const key = `${lag.topic} ${lag.partition}`
-          if (lag.records >= (worst.get(key)?.records ?? 0)) worst.set(key, lag)
-        }
-      }
-      for (const { topic, partition, records } of worst.values()) gauge.set({ topic, partition }, records)
-    },
+function startMember(
+  { places, writer, groups, log, deps }: ValueParts,
+  options: ConsumerOptions,
+  handlers: ConsumerHandlers,
+): Promise<Started<Consumer>> {
+  const { role, topics, startAt } = options
+  const own = places.filter(({ topic }) => topics.includes(topic))
+  // Onlookers must not hold the log: what starts at the end has a claim on it only once it commits.
+  if (startAt === 'beginning') for (const place of own) groups.join(role, place)
+  const views = own.map(
+    ({ topic, partition, log: one, more }): PartitionView => ({
+      topic,
+      partition,
+      dir: one.dir,
+      firstOffset: () => one.firstOffset,
+      endOffset: () => one.durableOffset,
+      latestOffset: () => one.durableOffset,
+      more: (signal) => more.wait(signal),
+      isLive: () => writer.isWriting,
+    }),
   )
-  return ({ value, stop }) => {
-    consumers.add(value)
-    const leave = async () => {
-      consumers.delete(value)
-      await stop()
-    }
-    return { value, stop: leave }
-  }
+  return startConsumer(options, handlers, {
+    views,
+    committed: (at) => groups.committed(role, at),
+    commit(offsets) {
+      const known = offsets.filter((one) => own.some((at) => at.topic === one.topic && at.partition === one.partition))
+      const ends = own.filter((at) => known.some((one) => one.topic === at.topic && one.partition === at.partition))
+      groups.commit(role, known, ends.map(endOf))
+      writer.wake()
+    },
+    now: deps.now,
+    log,
+  })
 }

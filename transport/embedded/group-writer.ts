@@ -1,7 +1,9 @@
 import type { Logger } from '../../runtime/log.ts'
 import { backoffMs, sleep } from '../../runtime/retry.ts'
+import { moreSignal } from './more-signal.ts'
 import type { PartitionLog } from './partition-log.ts'
-import type { FrameInput } from './segment-format.ts'
+import type { Holder } from './retention.ts'
+import { type FrameInput, frameBytes } from './segment-format.ts'
 
 interface Waiting {
   readonly log: PartitionLog
@@ -13,22 +15,25 @@ export interface GroupWriterDeps {
   readonly log: Logger
   /** Called after records of a partition became durable. */
   readonly onDurable: (partition: PartitionLog) => void
-  /** Must be true for writing to go on: false while what nobody has read fills the log. */
-  readonly hasRoom: () => boolean
+  /** Makes room for so many bytes; who holds the log where it cannot. */
+  readonly makeRoom: (bytes: number) => Promise<(Holder & { readonly dir: string }) | undefined>
 }
 
-const backoff = { baseMs: 100, maxMs: 5000 }
+const backoff = { baseMs: 100, maxMs: 500 }
 
 /**
  * Commits by group: while one round is written and synced, all that comes waits together for the next. A full disk, or a
- * full log, pauses writing, is told once, and ends by itself.
+ * full log, pauses writing, is told once, and ends by itself. Retention has its turn between rounds, never within one.
  */
 export class GroupWriter {
   readonly #deps: GroupWriterDeps
   readonly #stopping = new AbortController()
+  readonly #more = moreSignal()
   #waiting: Waiting[] = []
+  #isTidyDue = false
   #running: Promise<void> | undefined
   #failures = 0
+  #isStopping = false
 
   constructor(deps: GroupWriterDeps) {
     this.#deps = deps
@@ -36,10 +41,22 @@ export class GroupWriter {
 
   /** Resolves when the records are on disk; rejects only when the writer is stopped before that. */
   write(log: PartitionLog, records: readonly FrameInput[]): Promise<void> {
+    if (this.#isStopping) return Promise.reject(stopped())
     const done = Promise.withResolvers<void>()
     this.#waiting.push({ log, records, done })
-    this.#running ??= this.#run().finally(() => (this.#running = undefined))
+    this.#run()
     return done.promise
+  }
+
+  /** Retention by age, soon. */
+  tidy(): void {
+    this.#isTidyDue = !this.#isStopping
+    this.#run()
+  }
+
+  /** Something was read: a full log may have room now. */
+  wake(): void {
+    if (this.#failures > 0) this.#more.notify()
   }
 
   get isWriting(): boolean {
@@ -48,46 +65,76 @@ export class GroupWriter {
 
   /** Finishes what waits, unless the disk does not take it. */
   async stop(): Promise<void> {
-    if (this.#failures > 0) this.#stopping.abort(new Error('the log is stopping'))
+    this.#isStopping = true
+    if (this.#failures > 0) this.#stopping.abort(stopped())
     await this.#running
   }
 
-  async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+  #run(): void {
+    this.#running ??= this.#rounds().finally(() => {
+      this.#running = undefined
+      if (this.#waiting.length > 0) this.#run()
+    })
+  }
+
+  async #rounds(): Promise<void> {
+    // What is sent in the same turn belongs to the same round.
+    await Promise.resolve()
+    while (this.#waiting.length > 0 || this.#isTidyDue) {
       const round = this.#waiting
       this.#waiting = []
+      this.#isTidyDue = false
+      if (round.length === 0) {
+        await this.#deps
+          .makeRoom(0)
+          .catch((err: unknown) => this.#deps.log.warn({ err }, 'old segments are not removed'))
+        continue
+      }
+      const bytes = round.reduce((sum, { records }) => records.reduce((more, one) => more + frameBytes(one), sum), 0)
+      const hasRoom = await this.#untilDone({ bytes }, async () => {
+        const holder = await this.#deps.makeRoom(bytes)
+        if (!holder) return
+        throw new Error(`${holder.role} has not read beyond offset ${holder.offset} of ${holder.dir}: the log is full`)
+      })
       const partitions = Map.groupBy(round, ({ log }) => log)
-      await Promise.all([...partitions].map(([log, waiting]) => this.#append(log, waiting)))
+      await Promise.all([...partitions].map(([log, waiting]) => this.#append(log, waiting, hasRoom)))
     }
   }
 
-  async #append(log: PartitionLog, waiting: readonly Waiting[]): Promise<void> {
-    const records = waiting.flatMap((one) => one.records)
+  async #append(log: PartitionLog, waiting: readonly Waiting[], hasRoom: boolean): Promise<void> {
+    const records = waiting.length === 1 && waiting[0] ? waiting[0].records : waiting.flatMap((one) => one.records)
+    const isDone = hasRoom && (await this.#untilDone({ dir: log.dir }, () => log.append(records)))
+    if (isDone) this.#deps.onDurable(log)
+    for (const { done } of waiting) {
+      if (isDone) done.resolve()
+      else done.reject(stopped())
+    }
+  }
+
+  /** Tries until it works; false when stopped before that. */
+  async #untilDone(fields: object, work: () => Promise<void>): Promise<boolean> {
     for (let attempt = 0; ; attempt++) {
       try {
-        if (!this.#deps.hasRoom()) throw new Error('the log is full of records that a consumer has not read yet')
-        await log.append(records)
-        this.#recovered()
-        break
+        await work()
+        if (attempt > 0) this.#recovered(attempt)
+        return true
       } catch (error) {
-        if (this.#failures++ === 0)
-          this.#deps.log.error({ err: error, dir: log.dir }, 'log cannot be written: sources pause, nothing is lost')
-        const isStopped = await sleep(backoffMs(backoff, attempt, Math.random()), this.#stopping.signal).then(
-          () => false,
-          () => true,
-        )
-        if (isStopped) {
-          for (const { done } of waiting) done.reject(this.#stopping.signal.reason)
-          return
-        }
+        if (attempt === 0 && this.#failures++ === 0)
+          this.#deps.log.error({ err: error, ...fields }, 'log cannot be written: sources pause, nothing is lost')
+        if (this.#isStopping) this.#stopping.abort(stopped())
+        const { signal } = this.#stopping
+        const waited = sleep(backoffMs(backoff, attempt, Math.random()), signal).catch(() => {})
+        await Promise.race([waited, this.#more.wait(signal)])
+        if (signal.aborted) return false
       }
     }
-    this.#deps.onDurable(log)
-    for (const { done } of waiting) done.resolve()
   }
 
-  #recovered(): void {
-    if (this.#failures > 0) this.#deps.log.info({ failures: this.#failures }, 'log is written again')
-    this.#failures = 0
+  /** `#failures` counts the partitions that fail at present. */
+  #recovered(attempts: number): void {
+    this.#failures--
+    if (this.#failures === 0) this.#deps.log.info({ attempts }, 'log is written again')
   }
 }
+
+const stopped = () => new Error('the log is stopped')

@@ -1,11 +1,12 @@
-/** Wakes readers that wait at the end of the log. */
+/** Wakes readers that wait at the end of a partition. */
 export interface MoreSignal {
   notify(): void
-  /** Resolves at the next notice, when the signal aborts, or after a second. */
+  /** Resolves at the next notice, when the signal aborts, or after half a second. */
   wait(signal: AbortSignal): Promise<void>
 }
 
-const longestWaitMs = 1000
+/** An idle partition tells that it is read to its end at least this often. */
+const longestWaitMs = 500
 
 export function moreSignal(): MoreSignal {
   const waiting = new Set<() => void>()

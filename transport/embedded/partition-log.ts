@@ -1,8 +1,9 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import type { Clock } from '../../runtime/clock.ts'
 import { recoverSegment } from './recover.ts'
 import { type FrameInput, frameBytes, headerBytes, segmentHeader, writeFrame } from './segment-format.ts'
-import { listSegments, type Segment, segmentPath, sizeOf } from './segments.ts'
+import { listSegments, type Segment, segmentPath } from './segments.ts'
 
 /** What opening a partition found that somebody should hear of. */
 export interface Finding {
@@ -14,58 +15,91 @@ export interface Finding {
 export interface PartitionLogOptions {
   readonly dir: string
   readonly segmentBytes: number
+  /** A segment whose first record is older is finished, so that it can grow old. */
+  readonly segmentMs: number
+  /** Offsets below this were given before: what of them is not in the files is lost, and none is given twice. */
+  readonly knownEnd: number
   readonly onFinding: (finding: Finding) => void
-  /** A segment was finished: retention has something to look at. */
-  readonly onRoll: () => void
+  readonly now: Clock
+}
+
+interface Held extends Segment {
+  bytes: number
+  firstWriteMs: number
+  lastWriteMs: number
+}
+
+/** A segment that retention looks at; `endOffset` is the first offset after it. */
+export interface OldestSegment {
+  readonly endOffset: number
+  readonly lastWriteMs: number
+  /** It is the one written to: finish it before it can be removed. */
+  readonly isActive: boolean
 }
 
 /** The writing side of one partition: whole frames into the last segment, a new one when it is full. */
 export class PartitionLog {
   readonly dir: string
-  readonly #segmentBytes: number
-  readonly #onRoll: () => void
-  readonly #segments: Segment[]
+  readonly #options: PartitionLogOptions
+  readonly #segments: Held[]
   #file: FileHandle | undefined
   #length = 0
   #nextOffset = 0
-  #durableOffset = 0
 
-  constructor({ dir, segmentBytes, onFinding, onRoll }: PartitionLogOptions) {
+  constructor(options: PartitionLogOptions) {
+    const { dir, knownEnd } = options
     this.dir = dir
-    this.#segmentBytes = segmentBytes
-    this.#onRoll = onRoll
+    this.#options = options
     mkdirSync(dir, { recursive: true, mode: 0o750 })
-    this.#segments = listSegments(dir)
+    this.#segments = listSegments(dir).map((segment) => {
+      const { size, mtimeMs } = statSync(segment.path)
+      return { ...segment, bytes: size, firstWriteMs: mtimeMs, lastWriteMs: mtimeMs }
+    })
     const last = this.#segments.at(-1)
-    if (!last) return
-    const { nextOffset, length, cutBytes, damage } = recoverSegment(last.path, last.baseOffset)
-    this.#nextOffset = this.#durableOffset = nextOffset
-    this.#length = length
-    if (cutBytes > 0) onFinding({ path: last.path, what: 'a torn last write was cut off', fields: { cutBytes } })
-    for (const range of damage)
-      onFinding({ path: last.path, what: 'records are damaged: what lies between is lost', fields: range })
+    if (last) this.#recover(last)
+    if (this.#nextOffset >= knownEnd) return
+    const fields = { fromOffset: this.#nextOffset, toOffset: knownEnd }
+    options.onFinding({ path: last?.path ?? dir, what: 'records at the end of the log are lost', fields })
+    this.#nextOffset = knownEnd
+  }
+
+  #recover(last: Held): void {
+    const { onFinding } = this.#options
+    const { path } = last
+    const { nextOffset, length, cutBytes, damage, isHeaderDamaged } = recoverSegment(path, last.baseOffset)
+    this.#nextOffset = nextOffset
+    this.#length = last.bytes = length
+    if (isHeaderDamaged) onFinding({ path, what: 'the head of a segment is damaged: its records are read', fields: {} })
+    if (cutBytes > 0)
+      onFinding({
+        path,
+        what: 'a last write that was not whole is cut off',
+        fields: { fromOffset: nextOffset, cutBytes },
+      })
+    for (const { fromOffset, toOffset } of damage)
+      onFinding({ path, what: 'records are damaged: what lies between is lost', fields: { fromOffset, toOffset } })
   }
 
   /** The offset after the last record that is on disk. */
   get durableOffset(): number {
-    return this.#durableOffset
+    return this.#nextOffset
   }
 
   get firstOffset(): number {
     return this.#segments[0]?.baseOffset ?? this.#nextOffset
   }
 
-  segments(): readonly Segment[] {
-    return this.#segments
+  get bytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0)
   }
 
-  /** Writes and syncs; all or, where it throws, nothing of it is there afterwards. */
+  /** Writes and syncs; all or, where it throws, nothing of it counts. One at a time. */
   async append(records: readonly FrameInput[]): Promise<void> {
     const buffer = Buffer.allocUnsafe(records.reduce((sum, record) => sum + frameBytes(record), 0))
     let offset = this.#nextOffset
     let at = 0
     for (const record of records) at = writeFrame(buffer, at, offset++, record)
-    const file = await this.#writable(buffer.length)
+    const { file, segment } = await this.#writable(buffer.length)
     try {
       await writeAll(file, buffer, this.#length)
       await file.datasync()
@@ -75,63 +109,72 @@ export class PartitionLog {
       throw error
     }
     this.#length += buffer.length
-    this.#nextOffset = this.#durableOffset = offset
+    this.#nextOffset = offset
+    segment.bytes = this.#length
+    segment.lastWriteMs = this.#options.now()
   }
 
-  async #writable(bytes: number): Promise<FileHandle> {
-    const isFull = this.#length > headerBytes && this.#length + bytes > this.#segmentBytes
+  async #writable(bytes: number): Promise<{ file: FileHandle; segment: Held }> {
+    const { segmentBytes, segmentMs, now } = this.#options
     const last = this.#segments.at(-1)
-    if (!last || isFull) return await this.#roll()
-    if (!this.#file) {
-      this.#file = await open(last.path, 'r+')
-      if (this.#length < headerBytes) await this.#writeHeader(this.#file)
-    }
-    return this.#file
+    const isEmpty = this.#length <= headerBytes
+    const isOld = last !== undefined && now() - last.firstWriteMs > segmentMs
+    if (!last || (!isEmpty && (isOld || this.#length + bytes > segmentBytes))) return await this.#roll()
+    this.#file ??= await open(last.path, 'r+')
+    if (this.#length < headerBytes) this.#length = await writeHeader(this.#file)
+    return { file: this.#file, segment: last }
   }
 
-  async #roll(): Promise<FileHandle> {
-    const segment = { baseOffset: this.#nextOffset, path: segmentPath(this.dir, this.#nextOffset) }
-    const file = await open(segment.path, 'w+', 0o640)
+  async #roll(): Promise<{ file: FileHandle; segment: Held }> {
+    const path = segmentPath(this.dir, this.#nextOffset)
+    const atMs = this.#options.now()
+    const file = await open(path, 'w+', 0o640)
+    let length: number
     try {
-      await this.#writeHeader(file)
+      length = await writeHeader(file)
       await syncFolder(this.dir)
     } catch (error) {
       await file.close()
-      rmSync(segment.path, { force: true })
+      rmSync(path, { force: true })
       throw error
     }
-    await this.#file?.close()
+    const former = this.#file
+    const segment = { baseOffset: this.#nextOffset, path, bytes: length, firstWriteMs: atMs, lastWriteMs: atMs }
     this.#file = file
+    this.#length = length
     this.#segments.push(segment)
-    this.#onRoll()
-    return file
+    await former?.close()
+    return { file, segment }
   }
 
-  async #writeHeader(file: FileHandle): Promise<void> {
-    const header = segmentHeader()
-    await writeAll(file, header, 0)
-    this.#length = header.length
-  }
-
-  bytes(): number {
-    return this.#segments.reduce((sum, { path }) => sum + sizeOf(path), 0)
-  }
-
-  /** The oldest segment, unless it is the one written to. `endOffset` is the first offset after it. */
-  oldest(): (Segment & { readonly endOffset: number }) | undefined {
+  oldest(): OldestSegment | undefined {
     const [first, second] = this.#segments
-    return first && second && { ...first, endOffset: second.baseOffset }
+    if (!first) return undefined
+    const { lastWriteMs } = first
+    if (second) return { endOffset: second.baseOffset, lastWriteMs, isActive: false }
+    return this.#length > headerBytes ? { endOffset: this.#nextOffset, lastWriteMs, isActive: true } : undefined
   }
 
-  removeOldest(): void {
-    const [segment] = this.#segments.splice(0, 1)
-    if (segment) rmSync(segment.path, { force: true })
+  /** Between appends only. The segment written to is finished first, so that offsets go on after it. */
+  async removeOldest(): Promise<void> {
+    if (this.oldest()?.isActive) await this.#roll()
+    const [segment] = this.#segments
+    if (!segment || this.#segments.length === 1) return
+    rmSync(segment.path, { force: true })
+    this.#segments.shift()
   }
 
   async close(): Promise<void> {
-    await this.#file?.close()
+    const file = this.#file
     this.#file = undefined
+    await file?.close()
   }
+}
+
+async function writeHeader(file: FileHandle): Promise<number> {
+  const header = segmentHeader()
+  await writeAll(file, header, 0)
+  return header.length
 }
 
 async function writeAll(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
@@ -142,7 +185,7 @@ async function writeAll(file: FileHandle, buffer: Buffer, position: number): Pro
 }
 
 /** A new name is durable only when its folder is. */
-async function syncFolder(dir: string): Promise<void> {
+export async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir, 'r')
   try {
     await folder.sync()

@@ -6,7 +6,7 @@ import type { TransportDeps } from '../open-transport.ts'
 import type { Transport } from '../transport.ts'
 import { type PartitionView, startConsumer } from './consumer.ts'
 import type { LogDir } from './log-dir.ts'
-import { headerBytes, readFrame } from './segment-format.ts'
+import { scanSegment } from './recover.ts'
 import { listSegments } from './segments.ts'
 
 const pollMs = 200
@@ -27,13 +27,15 @@ export function openReadOnly(layout: LogDir, { now, log }: TransportDeps): Start
             topic,
             partition,
             dir,
+            firstOffset: () => listSegments(dir)[0]?.baseOffset ?? 0,
             endOffset: () => Number.POSITIVE_INFINITY,
             latestOffset: () => endOfFiles(dir),
             more: (signal) => sleep(pollMs, signal).catch(() => {}),
+            isLive: () => true,
           }
         }),
       )
-      return startConsumer(options, handlers, { views, now, log })
+      return startConsumer(options, handlers, { views, committed: () => undefined, commit: () => {}, now, log })
     },
     ensureTopics: async () => {},
   }
@@ -44,12 +46,5 @@ export function openReadOnly(layout: LogDir, { now, log }: TransportDeps): Start
 function endOfFiles(dir: string): number {
   const last = listSegments(dir).at(-1)
   if (!last) return 0
-  const bytes = readFileSync(last.path)
-  let end = last.baseOffset
-  for (let at = headerBytes; ; ) {
-    const read = readFrame(bytes, at)
-    if (read.kind !== 'record') return end
-    end = read.record.offset + 1
-    at = read.next
-  }
+  return scanSegment(readFileSync(last.path), last.baseOffset).nextOffset
 }

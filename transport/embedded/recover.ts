@@ -1,66 +1,61 @@
-import { closeSync, ftruncateSync, fsyncSync, openSync, readFileSync } from 'node:fs'
-import { checkHeader, frameOverhead, headerBytes, readFrame } from './segment-format.ts'
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
+import { ThumpError } from '../../runtime/errors.ts'
+import { checkHeader, frameAt, headerBytes, nextWholeFrame, versionProblem } from './segment-format.ts'
+
+export interface OffsetRange {
+  readonly fromOffset: number
+  /** Exclusive. */
+  readonly toOffset: number
+}
 
 /** What a segment holds after a crash. */
 export interface Recovered {
   /** The offset after the last whole record. */
   readonly nextOffset: number
-  /** Where the next record would be written; after damage in the middle nothing may be. */
+  /** Where the next record is written; 0 where not even the header is whole. */
   readonly length: number
-  /** Bytes of a torn last write that were cut off: nothing in them was ever acknowledged. */
+  /** Bytes of a last write that was not whole, cut off. */
   readonly cutBytes: number
   /** Damage with whole records after it: those stay, the range between is lost. */
-  readonly damage: ReadonlyArray<{ readonly fromOffset: number; readonly toOffset: number }>
+  readonly damage: readonly OffsetRange[]
+  readonly isHeaderDamaged: boolean
 }
 
-/** Reads a segment to its end; cuts a torn tail, keeps what lies after damage. Throws where the file is none of ours. */
-export function recoverSegment(path: string, baseOffset: number): Recovered {
-  const bytes = readFileSync(path)
-  if (bytes.length < headerBytes) return { nextOffset: baseOffset, length: 0, cutBytes: bytes.length, damage: [] }
-  const wrong = checkHeader(bytes)
-  if (wrong !== undefined) throw new Error(`${path} ${wrong}`)
-  const damage: Array<{ fromOffset: number; toOffset: number }> = []
-  let at = headerBytes
+/** What is in a segment's bytes; `length` is where a tail without a whole record begins. */
+export function scanSegment(bytes: Buffer, baseOffset: number): Recovered {
+  if (bytes.length < headerBytes)
+    return { nextOffset: baseOffset, length: 0, cutBytes: bytes.length, damage: [], isHeaderDamaged: false }
+  const damage: OffsetRange[] = []
+  let length = headerBytes
   let nextOffset = baseOffset
-  while (at < bytes.length) {
-    const read = readFrame(bytes, at)
-    if (read.kind === 'record') {
-      nextOffset = read.record.offset + 1
-      at = read.next
+  for (let at = headerBytes; at < bytes.length; ) {
+    const frame = frameAt(bytes, at)
+    if (frame.kind === 'whole') {
+      if (frame.offset > nextOffset) damage.push({ fromOffset: nextOffset, toOffset: frame.offset })
+      nextOffset = frame.offset + 1
+      length = at = frame.next
       continue
     }
     const found = nextWholeFrame(bytes, at + 1, nextOffset)
     if (!found) break
-    damage.push({ fromOffset: nextOffset, toOffset: found.offset })
     at = found.at
   }
-  const cutBytes = bytes.length - at
-  if (cutBytes > 0) cut(path, at)
-  return { nextOffset, length: at, cutBytes, damage }
+  const isHeaderDamaged = checkHeader(bytes).kind === 'damaged'
+  return { nextOffset, length, cutBytes: bytes.length - length, damage, isHeaderDamaged }
 }
 
-/** The next place after damage where a record of ours begins: its offset is plausible and its checksum holds. */
-export function nextWholeFrame(
-  bytes: Buffer,
-  from: number,
-  leastOffset: number,
-): { at: number; offset: number } | undefined {
-  for (let at = from; at + frameOverhead + 20 <= bytes.length; at++) {
-    const length = bytes.readUInt32LE(at)
-    if (length < 20 || at + frameOverhead + length > bytes.length) continue
-    const offset = Number(bytes.readBigUInt64LE(at + frameOverhead))
-    if (offset < leastOffset || offset > leastOffset + 10_000_000) continue
-    if (readFrame(bytes, at).kind === 'record') return { at, offset }
-  }
-  return undefined
-}
-
-function cut(path: string, length: number): void {
+/** Reads a segment to its end, cuts a torn tail, syncs what a killed process had only written. Throws on another version. */
+export function recoverSegment(path: string, baseOffset: number): Recovered {
+  const bytes = readFileSync(path)
+  const header = checkHeader(bytes)
+  if (header.kind === 'other-version') throw new ThumpError('THUMP_REJECTED', versionProblem(path, header.version))
+  const recovered = scanSegment(bytes, baseOffset)
   const file = openSync(path, 'r+')
   try {
-    ftruncateSync(file, length)
+    if (recovered.cutBytes > 0) ftruncateSync(file, recovered.length)
     fsyncSync(file)
   } finally {
     closeSync(file)
   }
+  return recovered
 }

@@ -1,37 +1,50 @@
-import { statSync } from 'node:fs'
+import type { Clock } from '../../runtime/clock.ts'
 import type { PartitionLog } from './partition-log.ts'
+
+/** The group that is furthest behind in a partition. */
+export interface Holder {
+  readonly role: string
+  readonly offset: number
+}
 
 export interface RetentionDeps {
   readonly retentionMs: number
   readonly maxBytes: number
-  /** The least offset some consumer group still has to read; undefined where nobody reads. */
-  readonly unreadFrom: (log: PartitionLog) => number | undefined
-  readonly now: () => number
+  /** Undefined where no group reads the partition. */
+  readonly holderOf: (log: PartitionLog) => Holder | undefined
+  readonly now: Clock
 }
 
-/** Removes the oldest segments by age and bytes, never one that a group has still to read. True while there is room. */
-export function applyRetention(
+/**
+ * Removes the oldest segments by age, and by bytes until `wantedBytes` more fit: whole ones, and none that a group has
+ * still to read. Returns who holds the log where they do not fit.
+ */
+export async function applyRetention(
   logs: readonly PartitionLog[],
-  { retentionMs, maxBytes, unreadFrom, now }: RetentionDeps,
-): boolean {
-  const isRead = (log: PartitionLog, endOffset: number) => (unreadFrom(log) ?? Number.POSITIVE_INFINITY) >= endOffset
-  for (const log of logs) {
-    for (let oldest = log.oldest(); oldest && isRead(log, oldest.endOffset); oldest = log.oldest()) {
-      const lastWriteMs = statSync(oldest.path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-      if (now() - lastWriteMs <= retentionMs) break
-      log.removeOldest()
-    }
+  wantedBytes: number,
+  { retentionMs, maxBytes, holderOf, now }: RetentionDeps,
+): Promise<(Holder & { readonly dir: string }) | undefined> {
+  const holderOfOldest = (log: PartitionLog) => {
+    const holder = holderOf(log)
+    return holder && holder.offset < (log.oldest()?.endOffset ?? 0) ? holder : undefined
   }
-  let total = logs.reduce((sum, log) => sum + log.bytes(), 0)
-  while (total > maxBytes) {
-    const candidates = logs.filter((log) => {
-      const oldest = log.oldest()
-      return oldest && isRead(log, oldest.endOffset)
-    })
-    const largest = candidates.toSorted((a, b) => b.bytes() - a.bytes())[0]
-    if (!largest) return false
-    largest.removeOldest()
-    total = logs.reduce((sum, log) => sum + log.bytes(), 0)
+  const isOld = (log: PartitionLog) => now() - (log.oldest()?.lastWriteMs ?? Number.POSITIVE_INFINITY) > retentionMs
+  for (const log of logs) while (isOld(log) && !holderOfOldest(log)) await log.removeOldest()
+  let total = logs.reduce((sum, log) => sum + log.bytes, 0)
+  while (total + wantedBytes > maxBytes) {
+    const largest = logs
+      .filter((log) => log.oldest() && !holderOfOldest(log))
+      .reduce<PartitionLog | undefined>((most, log) => (most && most.bytes >= log.bytes ? most : log), undefined)
+    if (!largest) break
+    const before = largest.bytes
+    await largest.removeOldest()
+    total += largest.bytes - before
   }
-  return true
+  if (total + wantedBytes <= maxBytes) return undefined
+  const held = logs.flatMap((log) => {
+    const holder = holderOfOldest(log)
+    return holder ? [{ ...holder, dir: log.dir, bytes: log.bytes }] : []
+  })
+  // With nothing held, what is wanted is larger than the whole bound: it is let in rather than refused for ever.
+  return held.toSorted((a, b) => b.bytes - a.bytes)[0]
 }

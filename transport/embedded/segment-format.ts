@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 /**
  * A segment file: 16 bytes of header, then frames.
  *
- * header: `THUMPLOG`, u32 version, u32 reserved.
+ * header: `THUMPLOG`, u32 version, u32 CRC-32 of these 12 bytes.
  * frame:  u32 length of the payload, u32 CRC-32 of the payload, payload. Little endian.
  * payload: u64 offset, f64 time in ms, u16 key length, key, u16 count of headers, each (u16 length, name, u16 length, value), rest = value.
  *
@@ -14,7 +14,10 @@ export const frameOverhead = 8
 const magic = 'THUMPLOG'
 const version = 1
 /** A length beyond this is no length but damage. */
-export const maxFrameBytes = 64 * 2 ** 20
+const maxFrameBytes = 64 * 2 ** 20
+/** Offset, time and the two counts: no payload is shorter. */
+const leastPayload = 20
+const maxText = 0xffff
 
 export interface FramedRecord {
   readonly offset: number
@@ -28,14 +31,26 @@ export function segmentHeader(): Buffer {
   const header = Buffer.alloc(headerBytes)
   header.write(magic, 'latin1')
   header.writeUInt32LE(version, 8)
+  header.writeUInt32LE(crc32(header.subarray(0, 12)), 12)
   return header
 }
 
-/** Undefined when all is well, else what is wrong, in words. */
-export function checkHeader(header: Buffer): string | undefined {
-  if (header.length < headerBytes || header.toString('latin1', 0, 8) !== magic) return 'is not a Thump log segment'
+export type HeaderCheck =
+  | { readonly kind: 'ok' }
+  /** The frames have checksums of their own and are read all the same. */
+  | { readonly kind: 'damaged' }
+  | { readonly kind: 'other-version'; readonly version: number }
+
+export function checkHeader(header: Buffer): HeaderCheck {
+  if (header.length < headerBytes || header.toString('latin1', 0, 8) !== magic) return { kind: 'damaged' }
+  if (crc32(header.subarray(0, 12)) !== header.readUInt32LE(12)) return { kind: 'damaged' }
   const found = header.readUInt32LE(8)
-  return found === version ? undefined : `has format version ${found}; this Thump reads ${version}`
+  return found === version ? { kind: 'ok' } : { kind: 'other-version', version: found }
+}
+
+/** What to tell people who meet a segment of another version. */
+export function versionProblem(path: string, found: number): string {
+  return `${path} has format version ${found}; this Thump reads version ${version}`
 }
 
 export interface FrameInput {
@@ -49,6 +64,15 @@ export function frameBytes({ key, value, headers }: FrameInput): number {
   let size = frameOverhead + 16 + 2 + Buffer.byteLength(key) + 2 + value.length
   for (const name in headers) size += 4 + Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? '')
   return size
+}
+
+/** Why a record cannot be framed at all, in words; undefined when it can. */
+export function frameProblem(record: FrameInput): string | undefined {
+  const names = Object.keys(record.headers)
+  const texts = [record.key, ...names, ...Object.values(record.headers)]
+  if (texts.some((text) => Buffer.byteLength(text) > maxText)) return `a key or header of more than ${maxText} bytes`
+  if (names.length > maxText) return `more than ${maxText} headers`
+  return frameBytes(record) > maxFrameBytes ? `more than ${maxFrameBytes} bytes` : undefined
 }
 
 /** Writes one frame at `at` and returns where the next begins. The buffer is large enough (frameBytes). */
@@ -78,25 +102,45 @@ function writeText(buffer: Buffer, at: number, text: string): number {
   return at + 2 + length
 }
 
-export type FrameRead =
-  | { readonly kind: 'record'; readonly record: FramedRecord; readonly next: number }
-  /** The frame goes on beyond the bytes at hand. */
+export type Frame =
+  | { readonly kind: 'whole'; readonly offset: number; readonly payload: Buffer; readonly next: number }
+  /** The frame goes on beyond the bytes at hand, or its length is damaged. */
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'damaged' }
 
-/** Reads the frame at `at`; the record's value is a view into `buffer`. */
-export function readFrame(buffer: Buffer, at: number): FrameRead {
+/** Looks at the frame at `at`; the payload is a view into `buffer`. */
+export function frameAt(buffer: Buffer, at: number): Frame {
   if (at + frameOverhead > buffer.length) return { kind: 'incomplete' }
   const length = buffer.readUInt32LE(at)
-  if (length < 20 || length > maxFrameBytes) return { kind: 'damaged' }
+  if (length < leastPayload || length > maxFrameBytes) return { kind: 'damaged' }
   const start = at + frameOverhead
-  if (start + length > buffer.length) return { kind: 'incomplete' }
-  const payload = buffer.subarray(start, start + length)
+  const next = start + length
+  if (next > buffer.length) return { kind: 'incomplete' }
+  const payload = buffer.subarray(start, next)
   if (crc32(payload) !== buffer.readUInt32LE(at + 4)) return { kind: 'damaged' }
-  return { kind: 'record', record: decodePayload(payload), next: start + length }
+  return { kind: 'whole', offset: Number(payload.readBigUInt64LE(0)), payload, next }
 }
 
-function decodePayload(payload: Buffer): FramedRecord {
+/** The next place from `from` on where a whole frame begins whose offset is plausible: where reading goes on after damage. */
+export function nextWholeFrame(
+  buffer: Buffer,
+  from: number,
+  leastOffset: number,
+): { readonly at: number; readonly offset: number } | undefined {
+  const last = buffer.length - frameOverhead - leastPayload
+  for (let at = from; at <= last; at++) {
+    const length = buffer.readUInt32LE(at)
+    if (length < leastPayload || at + frameOverhead + length > buffer.length) continue
+    // Before the checksum, which is costly: no segment holds more records than bytes.
+    const offset = Number(buffer.readBigUInt64LE(at + frameOverhead))
+    if (offset < leastOffset || offset > leastOffset + buffer.length) continue
+    if (frameAt(buffer, at).kind === 'whole') return { at, offset }
+  }
+  return undefined
+}
+
+/** A whole frame's record; its value is a view into the payload. */
+export function decodePayload(payload: Buffer): FramedRecord {
   let position = 16
   const text = () => {
     const length = payload.readUInt16LE(position)

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A file of consecutive records, named by the offset of its first. */
@@ -18,7 +18,8 @@ export function listSegments(dir: string): Segment[] {
   let names: string[]
   try {
     names = readdirSync(dir)
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     return []
   }
   return names
@@ -26,9 +27,4 @@ export function listSegments(dir: string): Segment[] {
     .filter(({ match }) => match !== null)
     .map(({ file, match }) => ({ baseOffset: Number(match?.[1]), path: join(dir, file) }))
     .toSorted((a, b) => a.baseOffset - b.baseOffset)
-}
-
-/** 0 where it is gone. */
-export function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
