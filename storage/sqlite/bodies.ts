@@ -1,13 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 
+// Larger packs take less room, smaller ones less time where a few events far apart are read.
 const maxEvents = 128
 const maxBytes = 131_072
 const maxCached = 32
 // The checksum turns a flipped bit into an error instead of a changed event.
 const params = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 }
 
-/** Whole events, packed together: neighbours are alike, so they take a tenth of the room, and of the writing. */
+/** Whole events, packed together: neighbours are alike, so they take a fraction of the room, and of the writing. */
 export class BodyWriter {
   readonly #insert: StatementSync
   #first = 0
@@ -62,7 +63,7 @@ export class BodyReader {
     }
     const row = this.#find.get(rowid) as { first: number; lines: Uint8Array } | undefined
     if (!row) throw new Error(`row ${rowid} has no event`)
-    const lines = zstdDecompressSync(row.lines).toString('utf8').split('\n')
+    const lines = zstdDecompressSync(row.lines, { chunkSize: 262_144 }).toString('utf8').split('\n')
     this.#last = { first: row.first, lines }
     this.#packs.set(row.first, lines)
     const [oldest] = this.#packs.keys()

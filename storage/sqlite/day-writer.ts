@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { bigrams } from './bigrams.ts'
 import { BodyWriter } from './bodies.ts'
@@ -23,7 +23,6 @@ const settings = `
 /** One day's file, open for writing. */
 export class DayWriter {
   readonly #database: DatabaseSync
-  readonly #path: string
   readonly #terms: TermWriter
   readonly #insert: StatementSync
   readonly #bodies: BodyWriter
@@ -31,8 +30,7 @@ export class DayWriter {
 
   constructor(dir: string, day: Day) {
     mkdirSync(dir, { recursive: true, mode: 0o750 })
-    this.#path = dayPath(dir, day)
-    this.#database = new DatabaseSync(this.#path)
+    this.#database = new DatabaseSync(dayPath(dir, day))
     try {
       this.#database.exec(settings)
       ensureSchema(this.#database)
@@ -77,18 +75,24 @@ export class DayWriter {
   /** Bytes in use, without the room that was freed and waits for new events. */
   usedBytes(): number {
     const ask = (name: string) => Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
-    const wal = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0
-    return (ask('page_count') - ask('freelist_count')) * ask('page_size') + wal
+    return (ask('page_count') - ask('freelist_count')) * ask('page_size')
+  }
+
+  /** Moves the log into the file as far as nobody reads it; the rest is safe where it is. */
+  checkpoint(): void {
+    try {
+      this.#database.exec('PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // It comes again.
+    } finally {
+      this.#database.exec('PRAGMA busy_timeout = 5000')
+    }
   }
 
   close(): void {
     if (!this.#database.isOpen) return
-    try {
-      // A reader beside may keep the file open: its log need not stay with it.
-      this.#database.exec('PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)')
-    } catch {
-      // What is in the log is safe there.
-    }
+    // A reader beside may keep the file open: its log need not stay with it.
+    this.checkpoint()
     this.#database.close()
   }
 

@@ -95,8 +95,10 @@ export class DaysWriter {
     const [day, ...more] = listDays(dir)
     if (day === undefined || more.length > 0 || sizeOfDay(dir, day) < maxBytes) return
     const writer = this.#dayOf(day)
+    writer.checkpoint()
     for (let rounds = 0; rounds < 4 && writer.usedBytes() > maxBytes * 0.9; rounds++)
-      if (writer.trim(trimRows) === 0) return
+      if (writer.trim(trimRows) === 0) break
+    writer.checkpoint()
   }
 
   close(): void {
