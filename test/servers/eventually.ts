@@ -1,5 +1,5 @@
 export interface Patience {
-  /** Default 15,000 ms. */
+  /** Default 45,000 ms. */
   readonly withinMs?: number
   /** Default 50 ms. */
   readonly everyMs?: number
@@ -10,7 +10,7 @@ export interface Patience {
 /** Asks again until `check` returns something other than undefined or false and does not throw; fails with its last error. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { withinMs = 15_000, everyMs = 50, what = 'the condition' }: Patience = {},
+  { withinMs = 45_000, everyMs = 50, what = 'the condition' }: Patience = {},
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = Date.now() + withinMs
   for (;;) {
