@@ -27,6 +27,8 @@ const saved = z.object({
   family: z.enum(['unknown', 'rabbitmq', 'access', 'plain', 'line']),
   encoding: z.enum(['utf-8', 'utf-16le', 'utf-16be', 'latin1']).optional(),
   order: z.number(),
+  /** The newest write to any file of its live path when the first of them was seen, ms: what is newer is ours to read. */
+  sinceMs: z.number().optional(),
   /** When its file was last missing, ms; absent while it is there. */
   missingSinceMs: z.number().optional(),
   /** Its file is a gzip of so many bytes unpacked; positions are those of the unpacked bytes. */

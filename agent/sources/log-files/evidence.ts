@@ -86,5 +86,15 @@ export function withFile<T>(path: string, work: (fd: number) => T): T {
   }
 }
 
+/** The same for a file that a look has seen. Throws `MOVED` where the path by now names another. */
+export function withSameFile<T>(path: string, seen: FileStat, work: (fd: number) => T): T {
+  return withFile(path, (fd) => {
+    const { ino, birthNs } = statFile(fd)
+    if (ino !== seen.ino || birthNs !== seen.birthNs)
+      throw Object.assign(new Error(`${path} was replaced`), { code: 'MOVED' })
+    return work(fd)
+  })
+}
+
 export const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown'

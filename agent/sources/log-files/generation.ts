@@ -52,6 +52,8 @@ export class Generation {
   /** Its file's bytes are gone (truncated, rewritten): only what is in flight is left. */
   isOver = false
   error: string | undefined
+  /** Complete looks in a row that did not show it. */
+  absences = 0
   queuedBytes = 0
   counted = { nul: 0, long: 0 }
   /** Does the file under the path hold what was read? Asked once a process and after each reopening. */

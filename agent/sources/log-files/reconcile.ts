@@ -1,11 +1,13 @@
 import type { Clock } from '../../../runtime/clock.ts'
 import type { LogInput, Tuning } from './contract.ts'
+import { isCopy, isReplaced } from './copies.ts'
 import type { Descriptors } from './descriptors.ts'
-import { errorCode, holdsContent, readRange, statFile, tailBytes, withFile, fingerprint } from './evidence.ts'
+import { errorCode, holdsContent, readRange, statFile, tailBytes, withSameFile, fingerprint } from './evidence.ts'
 import type { Generation } from './generation.ts'
 import { type Found, inputOf, type Look, lookAround, type Patterns } from './look.ts'
 import type { createUnpacker } from './packed.ts'
 import { inputName, type Registry } from './registry.ts'
+import { rotationNumber } from './rotation-name.ts'
 import type { Telemetry } from './telemetry.ts'
 
 export interface ReconcileDeps {
@@ -50,12 +52,9 @@ export class Reconciler {
     this.#pendingPacked.clear()
     const seen = new Set<Generation>()
     const unknown: Found[] = []
-    // Before anything of this look is taken in: what was written later than all that was known was never read.
-    const newest = new Map<string, number>()
-    for (const livePath of registry.livePaths())
-      newest.set(livePath, Math.max(...registry.family(livePath).map(({ saved }) => saved.mtimeMs)))
+    const since = registry.beginLook(look.found)
     for (const found of look.found) if (!this.#byFile(found, seen)) unknown.push(found)
-    this.#byContent(unknown, newest, seen, look)
+    this.#byContent(unknown, since, seen, look)
     if (look.isComplete) this.#absent(seen)
     else for (const generation of registry.all) if (seen.has(generation)) generation.isDetached = false
     for (const input of patterns.inputs) if (look.isComplete) registry.knownInputs.add(inputName(input.input))
@@ -67,7 +66,12 @@ export class Reconciler {
     const generation = registry.byFile(found.stat)
     if (!generation || generation.isOver) return false
     if (seen.has(generation)) return true
-    if (!generation.isVerified && !this.#verify(found, generation)) return this.problems.has(found.path)
+    const isSame = generation.isVerified || this.#verify(found, generation)
+    // It may be there and not be readable for a while: nothing may be concluded from that.
+    if (isSame !== true) {
+      if (isSame === 'unknown') seen.add(generation)
+      return isSame === 'unknown'
+    }
     const { saved } = generation
     // Truncated since it was read: its rest is looked for in a copy before anything new is made of that.
     if (saved.unpacked === undefined && found.stat.size < generation.readTo) {
@@ -119,21 +123,22 @@ export class Reconciler {
     return isRead && now() - generation.grewAtMs > Math.max(30_000, tuning.deletedHoldMs)
   }
 
-  /** After a start: is the content still there? False where it is not, or cannot be asked (then `problems` says why). */
-  #verify(found: Found, generation: Generation): boolean {
+  /** After a start: is the content still there? Where it cannot be asked, `problems` says why. */
+  #verify(found: Found, generation: Generation): boolean | 'unknown' {
     const { saved } = generation
     if (saved.unpacked !== undefined) {
       generation.isVerified = true
       return true
     }
     try {
-      const isSame = withFile(found.path, (fd) => holdsContent(fd, found.stat.size, saved))
+      const isSame = withSameFile(found.path, found.stat, (fd) => holdsContent(fd, found.stat.size, saved))
       if (isSame) generation.isVerified = true
       else this.#deps.registry.unlink(generation)
       return isSame
     } catch (error) {
-      this.problems.set(found.path, errorCode(error))
-      return false
+      const code = errorCode(error)
+      if (code !== 'ENOENT' && code !== 'MOVED') this.problems.set(found.path, code)
+      return 'unknown'
     }
   }
 
@@ -151,14 +156,14 @@ export class Reconciler {
   #shortened(found: Found, generation: Generation, seen: Set<Generation>): boolean {
     const mark = generation.markAt(found.stat.size)
     if (!mark || found.stat.size === 0) return false
-    const tail = withFile(found.path, (fd) => readRange(fd, mark.offset - mark.tailLength, mark.offset))
+    const tail = withSameFile(found.path, found.stat, (fd) => readRange(fd, mark.offset - mark.tailLength, mark.offset))
     if (fingerprint(tail) !== mark.tail) return false
     const { registry } = this.#deps
     registry.unlink(generation)
     generation.isOver = true
-    const next = registry.create(found, generation.input)
+    const next = this.#deps.registry.create(found, generation.input)
     // A generation of its own: an event at the same offset is another event and needs another id.
-    this.#startAt(next, found.path, mark.offset)
+    this.#startAt(next, found, mark.offset)
     next.framer.family = generation.framer.family
     next.saved.family = generation.framer.family
     next.saved.encoding = generation.saved.encoding
@@ -167,9 +172,9 @@ export class Reconciler {
     return true
   }
 
-  #startAt(generation: Generation, path: string, offset: number): void {
+  #startAt(generation: Generation, { path, stat }: Found, offset: number): void {
     const { saved } = generation
-    withFile(path, (fd) => {
+    withSameFile(path, stat, (fd) => {
       generation.growHead(fd, generation.size)
       const tail = readRange(fd, Math.max(0, offset - tailBytes), offset)
       saved.tail = fingerprint(tail)
@@ -182,12 +187,12 @@ export class Reconciler {
   }
 
   /** Live files last: their rotated partners are older and their order comes first. */
-  #byContent(unknown: readonly Found[], newest: ReadonlyMap<string, number>, seen: Set<Generation>, look: Look): void {
+  #byContent(unknown: readonly Found[], since: ReadonlyMap<string, number>, seen: Set<Generation>, look: Look): void {
     const sorted = [...unknown].sort((a, b) => {
       const [aLive, bLive] = [a.path === a.livePath ? 1 : 0, b.path === b.livePath ? 1 : 0]
       return aLive - bLive || a.stat.mtimeMs - b.stat.mtimeMs || rotationNumber(b.path) - rotationNumber(a.path)
     })
-    const isFirst = new Map(sorted.map(({ livePath }) => [livePath, !newest.has(livePath)]))
+    const isFirst = new Map(sorted.map(({ livePath }) => [livePath, !since.has(livePath)]))
     for (const found of sorted) {
       if (this.#deps.registry.byFile(found.stat)) continue
       const key = `${found.stat.ino} ${found.stat.birthNs}`
@@ -195,13 +200,13 @@ export class Reconciler {
       if (this.#ignored.get(key) === face) continue
       try {
         const taken = found.isPacked
-          ? this.#packed(found, newest, seen)
-          : this.#plain(found, newest, seen, isFirst.get(found.livePath) === true)
+          ? this.#packed(found, since, seen)
+          : this.#plain(found, since, seen, isFirst.get(found.livePath) === true)
         // A copy is looked at again: its original may be truncated by then, and only the copy have the rest.
         if (taken === 'ignore') this.#ignored.set(key, face)
       } catch (error) {
         const code = errorCode(error)
-        if (code !== 'ENOENT') this.problems.set(found.path, code)
+        if (code !== 'ENOENT' && code !== 'MOVED') this.problems.set(found.path, code)
       }
     }
     if (look.isComplete && this.#ignored.size > 10_000) this.#ignored.clear()
@@ -209,7 +214,7 @@ export class Reconciler {
 
   #plain(
     found: Found,
-    newest: ReadonlyMap<string, number>,
+    since: ReadonlyMap<string, number>,
     seen: Set<Generation>,
     isFirstLook: boolean,
   ): 'taken' | 'ignore' | 'copy' {
@@ -233,19 +238,21 @@ export class Reconciler {
         .filter((one) => !one.isOver && one.fd === undefined && !seen.has(one))
       if (lost.some((generation) => this.#shortened(found, generation, seen))) return 'taken'
     }
-    const input = found.input ?? this.#missed(found, newest)
+    const input = found.input ?? this.#missed(found, since)
     if (!input || this.#isTooOld(found, input)) return 'ignore'
     // What it begins with is saved with its first record: a crash right after must know it again in a copy. A file that
     // may not be read throws here and is tried again at every look.
-    const generation = withFile(found.path, (fd) => {
-      const created = registry.create(found, input)
+    const generation = withSameFile(found.path, found.stat, (fd) => {
+      const created = this.#deps.registry.create(found, input)
       created.growHead(fd, found.stat.size)
       return created
     })
     this.#deps.telemetry.generation(found.livePath)
     if (isFirstLook && input.startAt === 'end' && !registry.knownInputs.has(inputName(input))) {
-      this.#startAt(generation, found.path, found.stat.size)
-      const last = withFile(found.path, (fd) => readRange(fd, Math.max(0, found.stat.size - 1), found.stat.size))
+      this.#startAt(generation, found, found.stat.size)
+      const last = withSameFile(found.path, found.stat, (fd) =>
+        readRange(fd, Math.max(0, found.stat.size - 1), found.stat.size),
+      )
       if (last.length === 1 && last[0] !== 0x0a) generation.mid = 'skip'
       generation.saved.mid = generation.mid
     }
@@ -254,10 +261,10 @@ export class Reconciler {
     return 'taken'
   }
 
-  /** A partner that no pattern names, written after all we know of the file: rotated away before we saw it live. */
-  #missed(found: Found, newest: ReadonlyMap<string, number>): LogInput | undefined {
-    const since = newest.get(found.livePath)
-    if (since === undefined || found.stat.mtimeMs < since) return undefined
+  /** A partner that no pattern names, written since we know the file: rotated away before we saw it live. */
+  #missed(found: Found, since: ReadonlyMap<string, number>): LogInput | undefined {
+    const first = since.get(found.livePath)
+    if (first === undefined || found.stat.mtimeMs <= first) return undefined
     return inputOf(this.#deps.patterns, found.livePath)
   }
 
@@ -274,12 +281,12 @@ export class Reconciler {
       .family(found.livePath)
       .filter(({ isOver, saved }) => !isOver && saved.headLength > 0)
     if (family.length === 0 || found.stat.size === 0) return undefined
-    return withFile(found.path, (fd) => {
+    return withSameFile(found.path, found.stat, (fd) => {
       let best: Generation | undefined
       for (const generation of family) {
         if (generation.fd !== undefined || seen.has(generation)) {
           if (isLive) continue
-          if (this.#isCopy(fd, found, generation)) return 'copy'
+          if (isCopy(fd, found.stat.size, generation)) return 'copy'
           // Truncated and written to again between two looks: the copy alone has what was there before.
           if (!holdsContent(fd, found.stat.size, generation.saved) || !isReplaced(generation)) continue
           this.lost(generation)
@@ -294,22 +301,10 @@ export class Reconciler {
     })
   }
 
-  /** Is it, as far as it goes, byte for byte what the generation's own file holds? (copytruncate, before the truncation) */
-  #isCopy(fd: number, found: Found, generation: Generation): boolean {
-    const { size } = found.stat
-    if (size > generation.size || size === 0) return false
-    const compare = (own: number) => {
-      const from = Math.max(0, size - 4096)
-      const isSameEnd = readRange(fd, from, size).equals(readRange(own, from, size))
-      return isSameEnd && readRange(fd, 0, Math.min(4096, size)).equals(readRange(own, 0, Math.min(4096, size)))
-    }
-    return generation.fd !== undefined ? compare(generation.fd) : withFile(generation.saved.path, compare)
-  }
-
-  #packed(found: Found, newest: ReadonlyMap<string, number>, seen: Set<Generation>): 'taken' | 'ignore' | 'wait' {
+  #packed(found: Found, since: ReadonlyMap<string, number>, seen: Set<Generation>): 'taken' | 'ignore' | 'wait' {
     const { registry, unpacker, telemetry } = this.#deps
     const family = registry.family(found.livePath)
-    const isWanted = found.input !== undefined || this.#missed(found, newest) !== undefined
+    const isWanted = found.input !== undefined || this.#missed(found, since) !== undefined
     if (family.length === 0 && !isWanted) return 'ignore'
     const result = unpacker.ask(found)
     if (result === 'pending') {
@@ -329,12 +324,12 @@ export class Reconciler {
       this.#release(fd)
       return 'ignore'
     }
-    const input = found.input ?? this.#missed(found, newest)
+    const input = found.input ?? this.#missed(found, since)
     if (!open && (!input || this.#isTooOld(found, input))) {
       this.#release(fd)
       return 'ignore'
     }
-    const generation = open ?? registry.create(found, input as LogInput)
+    const generation = open ?? this.#deps.registry.create(found, input as LogInput)
     if (!open) telemetry.generation(found.livePath)
     registry.moveTo(generation, found)
     generation.isVerified = true
@@ -368,16 +363,21 @@ export class Reconciler {
     this.#deps.descriptors.release(fd)
   }
 
-  /** What a complete look did not show: held open until read, told where bytes are lost, remembered for its packed copy. */
+  /**
+   * What complete looks did not show: held open until read, told where bytes are lost, remembered for its packed copy. One
+   * look may miss a file that is renamed meanwhile; two in a row do not.
+   */
   #absent(seen: ReadonlySet<Generation>): void {
     const { registry, telemetry, conclude, now } = this.#deps
     for (const generation of registry.all) {
+      if (seen.has(generation)) generation.absences = 0
       if (seen.has(generation) || generation.saved.missingSinceMs !== undefined) continue
       if (this.#pendingPacked.has(generation.saved.livePath)) continue
       if (generation.fd !== undefined) {
         generation.isDetached = true
         continue
       }
+      if (++generation.absences < 2) continue
       conclude(generation)
       const { saved } = generation
       const known = Math.max(saved.unpacked ?? 0, generation.size)
@@ -387,15 +387,4 @@ export class Reconciler {
       registry.isChanged = true
     }
   }
-}
-
-/** Does its own file, at the places that were read, hold something else by now? */
-function isReplaced({ fd, saved }: Generation): boolean {
-  const holds = (own: number) => holdsContent(own, statFile(own).size, saved)
-  return fd === undefined ? !withFile(saved.path, holds) : !holds(fd)
-}
-
-/** `x.log.2.gz` → 2: of two partners written within one tick of the file system's clock the higher number is the older. */
-function rotationNumber(path: string): number {
-  return Number(/\.(\d{1,6})(?:\.gz)?$/.exec(path)?.[1] ?? 0)
 }

@@ -55,6 +55,25 @@ export class Registry {
     return new Set(this.#families.keys())
   }
 
+  /**
+   * Live path → when the first of its files was seen, by the file system's own clock, before anything of this look is taken
+   * in. What is written later and no generation's is ours, however late it is seen: rotated within one look, or unpacked
+   * only after the next files were read.
+   */
+  beginLook(found: readonly Found[]): ReadonlyMap<string, number> {
+    const since = new Map<string, number>()
+    for (const [livePath, family] of this.#families) {
+      const known = family.flatMap(({ saved: { sinceMs } }) => (sinceMs === undefined ? [] : [sinceMs]))
+      const latest = () => Math.max(...family.map(({ saved }) => saved.mtimeMs))
+      since.set(livePath, known.length > 0 ? Math.min(...known) : latest())
+    }
+    this.#sinceMs = new Map(since)
+    for (const { livePath, stat } of found)
+      if (!since.has(livePath)) this.#sinceMs.set(livePath, Math.max(stat.mtimeMs, this.#sinceMs.get(livePath) ?? 0))
+    return since
+  }
+  #sinceMs = new Map<string, number>()
+
   create(found: Found, input: LogInput): Generation {
     const made = {
       id: randomBytes(8).toString('base64url'),
@@ -64,6 +83,8 @@ export class Registry {
       encoding: input.encoding === 'auto' ? undefined : input.encoding,
     }
     const generation = this.#generation(firstSight(made, found.stat, initialFamily(input.format)), input, false)
+    const sinceMs = this.#sinceMs.get(found.livePath)
+    if (sinceMs !== undefined) generation.saved.sinceMs = sinceMs
     generation.isVerified = true
     this.#add(generation)
     this.isChanged = true

@@ -29,3 +29,8 @@ export function liveNames(name: string): string[] {
   if (inside) names.push(`${inside[1]}${inside[2]}`)
   return names
 }
+
+/** `x.log.2.gz` → 2: of two partners written within one tick of the file system's clock the higher number is the older. */
+export function rotationNumber(path: string): number {
+  return Number(/\.(\d{1,6})(?:\.gz)?$/.exec(path)?.[1] ?? 0)
+}
