@@ -3,11 +3,12 @@ import { backoffMs, sleep } from '../../runtime/retry.ts'
 import { moreSignal } from './more-signal.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { Holder } from './retention.ts'
-import { type FrameInput, frameBytes } from './segment-format.ts'
+import type { FrameInput } from './segment-format.ts'
 
 interface Waiting {
   readonly log: PartitionLog
   readonly records: readonly FrameInput[]
+  readonly bytes: number
   readonly done: PromiseWithResolvers<void>
 }
 
@@ -39,11 +40,11 @@ export class GroupWriter {
     this.#deps = deps
   }
 
-  /** Resolves when the records are on disk; rejects only when the writer is stopped before that. */
-  write(log: PartitionLog, records: readonly FrameInput[]): Promise<void> {
+  /** Resolves when the records, of `bytes` as frames, are on disk; rejects only when the writer is stopped before that. */
+  write(log: PartitionLog, records: readonly FrameInput[], bytes: number): Promise<void> {
     if (this.#isStopping) return Promise.reject(stopped())
     const done = Promise.withResolvers<void>()
-    this.#waiting.push({ log, records, done })
+    this.#waiting.push({ log, records, bytes, done })
     this.#run()
     return done.promise
   }
@@ -90,7 +91,7 @@ export class GroupWriter {
           .catch((err: unknown) => this.#deps.log.warn({ err }, 'old segments are not removed'))
         continue
       }
-      const bytes = round.reduce((sum, { records }) => records.reduce((more, one) => more + frameBytes(one), sum), 0)
+      const bytes = bytesOf(round)
       const hasRoom = await this.#untilDone({ bytes }, async () => {
         const holder = await this.#deps.makeRoom(bytes)
         if (!holder) return
@@ -103,7 +104,7 @@ export class GroupWriter {
 
   async #append(log: PartitionLog, waiting: readonly Waiting[], hasRoom: boolean): Promise<void> {
     const records = waiting.length === 1 && waiting[0] ? waiting[0].records : waiting.flatMap((one) => one.records)
-    const isDone = hasRoom && (await this.#untilDone({ dir: log.dir }, () => log.append(records)))
+    const isDone = hasRoom && (await this.#untilDone({ dir: log.dir }, () => log.append(records, bytesOf(waiting))))
     if (isDone) this.#deps.onDurable(log)
     for (const { done } of waiting) {
       if (isDone) done.resolve()
@@ -137,4 +138,5 @@ export class GroupWriter {
   }
 }
 
+const bytesOf = (waiting: readonly Waiting[]) => waiting.reduce((sum, { bytes }) => sum + bytes, 0)
 const stopped = () => new Error('the log is stopped')

@@ -131,9 +131,11 @@ function groupsIn(database: DatabaseSync, dir: string, log: Logger, isAnew: bool
     close(ends) {
       try {
         write(ends.map((one) => ({ ...one, role: endRole })))
-      } finally {
-        database.close()
+      } catch (err) {
+        // Only a help to tell damage from a torn write later: a full disk must not fail the stop.
+        log.warn({ err }, 'the ends of the log are not kept')
       }
+      database.close()
     },
   }
 }

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Clock } from '../../runtime/clock.ts'
 import { recoverSegment } from './recover.ts'
-import { type FrameInput, frameBytes, headerBytes, segmentHeader, writeFrame } from './segment-format.ts'
+import { type FrameInput, headerBytes, segmentHeader, writeFrame } from './segment-format.ts'
 import { listSegments, type Segment, segmentPath } from './segments.ts'
 
 /** What opening a partition found that somebody should hear of. */
@@ -93,9 +93,9 @@ export class PartitionLog {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0)
   }
 
-  /** Writes and syncs; all or, where it throws, nothing of it counts. One at a time. */
-  async append(records: readonly FrameInput[]): Promise<void> {
-    const buffer = Buffer.allocUnsafe(records.reduce((sum, record) => sum + frameBytes(record), 0))
+  /** Writes and syncs `bytes` of frames; all or, where it throws, nothing of it counts. One at a time. */
+  async append(records: readonly FrameInput[], bytes: number): Promise<void> {
+    const buffer = Buffer.allocUnsafe(bytes)
     let offset = this.#nextOffset
     let at = 0
     for (const record of records) at = writeFrame(buffer, at, offset++, record)

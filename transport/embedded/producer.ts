@@ -3,7 +3,7 @@ import type { OutRecord, Producer, SendResult } from '../transport.ts'
 import type { GroupWriter } from './group-writer.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { partitionOf } from './partition-of.ts'
-import { frameProblem } from './segment-format.ts'
+import { frameBytes } from './segment-format.ts'
 
 export interface ProducerDeps {
   readonly partitions: number
@@ -23,23 +23,28 @@ export function createProducer({ partitions, logOf, writer }: ProducerDeps): Pro
     async send(records, signal): Promise<SendResult> {
       signal.throwIfAborted()
       const rejected: Rejected[] = []
-      const accepted = new Map<PartitionLog, OutRecord[]>()
+      const accepted = new Map<PartitionLog, { records: OutRecord[]; bytes: number }>()
       for (const [index, record] of records.entries()) {
         const log = logOf(record.topic, partitionOf(record.key, partitions))
-        const problem = log ? refusal(record) : undefined
+        const bytes = record.value.length <= maxRecordBytes ? frameBytes(record) : undefined
         if (!log) rejected.push({ index, reason: 'unknown-topic', error: `the log has no topic ${record.topic}` })
-        else if (problem !== undefined) rejected.push({ index, reason: 'too-large', error: problem })
-        else if (accepted.get(log)?.push(record) === undefined) accepted.set(log, [record])
+        else if (bytes === undefined) rejected.push({ index, reason: 'too-large', error: tooLarge(record) })
+        else {
+          const batch = accepted.get(log) ?? { records: [], bytes: 0 }
+          accepted.set(log, batch)
+          batch.records.push(record)
+          batch.bytes += bytes
+        }
       }
-      await unlessAborted(Promise.all([...accepted].map(([log, ones]) => writer.write(log, ones))), signal)
+      const writing = [...accepted].map(([log, batch]) => writer.write(log, batch.records, batch.bytes))
+      await unlessAborted(Promise.all(writing), signal)
       return { rejected }
     },
   }
 }
 
-function refusal(record: OutRecord): string | undefined {
-  const { length } = record.value
-  return length > maxRecordBytes ? `${length} bytes; at most ${maxRecordBytes}` : frameProblem(record)
+function tooLarge({ value }: OutRecord): string {
+  return `a value of ${value.length} bytes (at most ${maxRecordBytes}), or a key or header of more than 64 KiB`
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -7,11 +7,13 @@ export interface Holder {
   readonly offset: number
 }
 
-export interface RetentionDeps {
+export type RetainedLog = Pick<PartitionLog, 'dir' | 'bytes' | 'oldest' | 'removeOldest'>
+
+export interface RetentionDeps<L extends RetainedLog> {
   readonly retentionMs: number
   readonly maxBytes: number
   /** Undefined where no group reads the partition. */
-  readonly holderOf: (log: PartitionLog) => Holder | undefined
+  readonly holderOf: (log: L) => Holder | undefined
   readonly now: Clock
 }
 
@@ -19,22 +21,22 @@ export interface RetentionDeps {
  * Removes the oldest segments by age, and by bytes until `wantedBytes` more fit: whole ones, and none that a group has
  * still to read. Returns who holds the log where they do not fit.
  */
-export async function applyRetention(
-  logs: readonly PartitionLog[],
+export async function applyRetention<L extends RetainedLog>(
+  logs: readonly L[],
   wantedBytes: number,
-  { retentionMs, maxBytes, holderOf, now }: RetentionDeps,
+  { retentionMs, maxBytes, holderOf, now }: RetentionDeps<L>,
 ): Promise<(Holder & { readonly dir: string }) | undefined> {
-  const holderOfOldest = (log: PartitionLog) => {
+  const holderOfOldest = (log: L) => {
     const holder = holderOf(log)
     return holder && holder.offset < (log.oldest()?.endOffset ?? 0) ? holder : undefined
   }
-  const isOld = (log: PartitionLog) => now() - (log.oldest()?.lastWriteMs ?? Number.POSITIVE_INFINITY) > retentionMs
+  const isOld = (log: L) => now() - (log.oldest()?.lastWriteMs ?? Number.POSITIVE_INFINITY) > retentionMs
   for (const log of logs) while (isOld(log) && !holderOfOldest(log)) await log.removeOldest()
   let total = logs.reduce((sum, log) => sum + log.bytes, 0)
   while (total + wantedBytes > maxBytes) {
     const largest = logs
       .filter((log) => log.oldest() && !holderOfOldest(log))
-      .reduce<PartitionLog | undefined>((most, log) => (most && most.bytes >= log.bytes ? most : log), undefined)
+      .reduce<L | undefined>((most, log) => (most && most.bytes >= log.bytes ? most : log), undefined)
     if (!largest) break
     const before = largest.bytes
     await largest.removeOldest()

@@ -60,26 +60,28 @@ export interface FrameInput {
   readonly headers: Readonly<Record<string, string>>
 }
 
-export function frameBytes({ key, value, headers }: FrameInput): number {
-  let size = frameOverhead + 16 + 2 + Buffer.byteLength(key) + 2 + value.length
-  for (const name in headers) size += 4 + Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? '')
-  return size
-}
-
-/** Why a record cannot be framed at all, in words; undefined when it can. */
-export function frameProblem(record: FrameInput): string | undefined {
-  const names = Object.keys(record.headers)
-  const texts = [record.key, ...names, ...Object.values(record.headers)]
-  if (texts.some((text) => Buffer.byteLength(text) > maxText)) return `a key or header of more than ${maxText} bytes`
-  if (names.length > maxText) return `more than ${maxText} headers`
-  return frameBytes(record) > maxFrameBytes ? `more than ${maxFrameBytes} bytes` : undefined
+/** Bytes of a frame; undefined where a key or header is longer than can be framed. */
+export function frameBytes({ key, value, headers }: FrameInput): number | undefined {
+  const keyBytes = Buffer.byteLength(key)
+  let longest = keyBytes
+  let size = frameOverhead + leastPayload + keyBytes + value.length
+  let count = 0
+  for (const name in headers) {
+    const nameBytes = Buffer.byteLength(name)
+    const textBytes = Buffer.byteLength(headers[name] ?? '')
+    longest = Math.max(longest, nameBytes, textBytes, ++count)
+    size += 4 + nameBytes + textBytes
+  }
+  return longest > maxText || size > maxFrameBytes ? undefined : size
 }
 
 /** Writes one frame at `at` and returns where the next begins. The buffer is large enough (frameBytes). */
 export function writeFrame(buffer: Buffer, at: number, offset: number, record: FrameInput): number {
   const start = at + frameOverhead
   let position = start
-  buffer.writeBigUInt64LE(BigInt(offset), position)
+  // Two halves spare a BigInt for each record.
+  buffer.writeUInt32LE(offset % 2 ** 32, position)
+  buffer.writeUInt32LE(Math.floor(offset / 2 ** 32), position + 4)
   buffer.writeDoubleLE(record.timestampMs, position + 8)
   position = writeText(buffer, position + 16, record.key)
   const names = Object.keys(record.headers)
@@ -102,6 +104,10 @@ function writeText(buffer: Buffer, at: number, text: string): number {
   return at + 2 + length
 }
 
+function readOffset(buffer: Buffer, at: number): number {
+  return buffer.readUInt32LE(at) + buffer.readUInt32LE(at + 4) * 2 ** 32
+}
+
 export type Frame =
   | { readonly kind: 'whole'; readonly offset: number; readonly payload: Buffer; readonly next: number }
   /** The frame goes on beyond the bytes at hand, or its length is damaged. */
@@ -118,7 +124,7 @@ export function frameAt(buffer: Buffer, at: number): Frame {
   if (next > buffer.length) return { kind: 'incomplete' }
   const payload = buffer.subarray(start, next)
   if (crc32(payload) !== buffer.readUInt32LE(at + 4)) return { kind: 'damaged' }
-  return { kind: 'whole', offset: Number(payload.readBigUInt64LE(0)), payload, next }
+  return { kind: 'whole', offset: readOffset(payload, 0), payload, next }
 }
 
 /** The next place from `from` on where a whole frame begins whose offset is plausible: where reading goes on after damage. */
@@ -132,7 +138,7 @@ export function nextWholeFrame(
     const length = buffer.readUInt32LE(at)
     if (length < leastPayload || at + frameOverhead + length > buffer.length) continue
     // Before the checksum, which is costly: no segment holds more records than bytes.
-    const offset = Number(buffer.readBigUInt64LE(at + frameOverhead))
+    const offset = readOffset(buffer, at + frameOverhead)
     if (offset < leastOffset || offset > leastOffset + buffer.length) continue
     if (frameAt(buffer, at).kind === 'whole') return { at, offset }
   }
@@ -157,7 +163,7 @@ export function decodePayload(payload: Buffer): FramedRecord {
     headers[name] = text()
   }
   return {
-    offset: Number(payload.readBigUInt64LE(0)),
+    offset: readOffset(payload, 0),
     timestampMs: payload.readDoubleLE(8),
     key,
     headers,

@@ -160,12 +160,53 @@ export function describeTransport(name: string, open: () => Promise<OpenTranspor
       await eventually(() => expect(calls).toBeGreaterThan(1))
     })
 
-    test('says when a partition was read to its end', async () => {
+    test('offers a batch again until its handler takes it, and passes over nothing', async () => {
       await send([recordOf('k', 'one')])
-      const ended = new Set<number>()
-      const { records } = await consume({ caughtUp: ({ partition }) => void ended.add(partition) })
+      const offered: string[] = []
+      await consume({
+        records: ({ records }) => {
+          offered.push(...texts(records))
+          return offered.length < 3 ? Promise.reject(new Error('not now')) : Promise.resolve()
+        },
+      })
+      await eventually(() => expect(offered).toEqual(['one', 'one', 'one']))
+      await send([recordOf('k', 'two')])
+      await eventually(() => expect(offered).toEqual(['one', 'one', 'one', 'two']))
+    })
+
+    test('never moves a committed offset back', async () => {
+      await send([recordOf('k', 'one'), recordOf('k', 'two'), recordOf('k', 'three')])
+      const first = await consume()
+      await eventually(() => expect(first.records).toHaveLength(3))
+      const { partition } = await partitionWith(transport, role)
+      for (const offset of [2, 1]) await first.consumer.commit([{ topic: 'APP', partition, offset }])
+      await first.stop()
+      const second = await consume()
+      await eventually(() => expect(texts(second.records)).toEqual(['three']))
+    })
+
+    test('knows how far a consumer is behind', async () => {
+      const gate = Promise.withResolvers<void>()
+      const { consumer } = await consume({ records: () => gate.promise })
+      await send([recordOf('k', 'one')])
+      await send([recordOf('k', 'two')])
+      const behind = () => consumer.lag().reduce((sum, { records }) => sum + records, 0)
+      await eventually(() => expect(behind()).toBeGreaterThan(0))
+      gate.resolve()
+      await eventually(() => expect(behind()).toBe(0))
+    })
+
+    test('says when, and goes on saying that, a partition was read to its end', async () => {
+      await send([recordOf('k', 'one')])
+      const times = new Map<number, number[]>()
+      const { records } = await consume({
+        caughtUp: ({ partition }, atMs) => void times.set(partition, [...(times.get(partition) ?? []), atMs]),
+      })
       await eventually(() => expect(records).toHaveLength(1))
-      await eventually(() => expect(ended.size).toBeGreaterThan(0))
+      // And again while nothing comes: idle partitions follow the clock.
+      await eventually(() => expect(times.size).toBeGreaterThan(0))
+      await eventually(() => expect([...times.values()].every((ones) => ones.length > 2)).toBe(true))
+      for (const ones of times.values()) expect(ones).toEqual(ones.toSorted((a, b) => a - b))
     })
 
     test('refuses what is too large, and takes the rest', async () => {

@@ -1,35 +1,10 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '../../../runtime/clock.ts'
-import { silentLogger } from '../../../runtime/log.ts'
-import { createMetrics } from '../../../runtime/metrics.ts'
-import { createEmbeddedTransport, type EmbeddedOptions } from '../../../transport/embedded/embedded-transport.ts'
+import { describe, expect, test } from 'vitest'
 import type { Gap } from '../../../transport/transport.ts'
 import { eventually } from '../../servers/eventually.ts'
 import { describeTransport, recordOf } from './conformance.ts'
-
-const topics = { APP: 'APP', AMQP: 'AMQP', METRIC: 'METRIC', THUMP: 'THUMP', DEADLETTER: 'DEADLETTER' } as const
-const never = new AbortController().signal
-
-const optionsOf = (dir: string, extra: Partial<EmbeddedOptions> = {}): EmbeddedOptions => ({
-  dir,
-  topics,
-  partitions: 2,
-  retentionMs: 86_400_000,
-  maxBytes: 2 ** 30,
-  mode: 'write',
-  ...extra,
-})
-
-const deps = () => ({ log: silentLogger, metrics: createMetrics(), now: systemClock })
-const openAt = (dir: string, extra: Partial<EmbeddedOptions> = {}) =>
-  createEmbeddedTransport(optionsOf(dir, extra), deps())
-
-function freshDir(): string {
-  return mkdtempSync(join(tmpdir(), 'thump-log-'))
-}
+import { folder, freshDir, keepingLogger, never, openAt, readAll, written } from './embedded-setup.ts'
 
 describeTransport('embedded', async () => {
   const dir = freshDir()
@@ -49,40 +24,6 @@ describeTransport('embedded', async () => {
 })
 
 describe('the embedded log', () => {
-  const folder = () => {
-    const dir = freshDir()
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
-    return dir
-  }
-
-  const written = async (dir: string, texts: readonly string[], extra: Partial<EmbeddedOptions> = {}) => {
-    const { value, stop } = await openAt(dir, { partitions: 1, ...extra })
-    const producer = await value.createProducer()
-    for (const text of texts) await producer.value.send([recordOf('k', text)], never)
-    await stop()
-  }
-
-  const readAll = async (dir: string, extra: Partial<EmbeddedOptions> = {}) => {
-    const { value, stop } = await openAt(dir, { partitions: 1, ...extra })
-    const texts: string[] = []
-    const gaps: Gap[] = []
-    let isAtEnd = false
-    const consumer = await value.createConsumer(
-      { role: 'reader', topics: ['APP'], startAt: 'beginning' },
-      {
-        records: async ({ records }) => void texts.push(...records.map((record) => record.value.toString())),
-        gap: async (gap) => void gaps.push(gap),
-        caughtUp: () => (isAtEnd = true),
-      },
-    )
-    await eventually(() => expect(isAtEnd).toBe(true))
-    await consumer.stop()
-    await stop()
-    return { texts, gaps }
-  }
-
-  const segmentIn = (dir: string) => join(dir, 'APP-0', readdirSync(join(dir, 'APP-0')).toSorted()[0] ?? '')
-
   test('is owned by one process: a second writer is refused with the folder and the remedy', async () => {
     const dir = folder()
     const first = await openAt(dir)
@@ -91,38 +32,12 @@ describe('the embedded log', () => {
     await (await openAt(dir)).stop()
   })
 
-  test('survives a tail torn at any byte: whole records stay, and writing goes on', async () => {
-    const dir = folder()
-    await written(dir, ['one', 'two', 'three'])
-    const whole = readFileSync(segmentIn(dir))
-    await written(dir, ['four'])
-    const full = readFileSync(segmentIn(dir))
-    for (let length = whole.length; length < full.length; length++) {
-      writeFileSync(segmentIn(dir), full)
-      truncateSync(segmentIn(dir), length)
-      await written(dir, ['after'])
-      expect((await readAll(dir)).texts).toEqual(['one', 'two', 'three', 'after'])
-    }
-  })
-
-  test('names the damaged range and gives all the rest when a byte was flipped', async () => {
-    const dir = folder()
-    await written(dir, ['one', 'two', 'three'])
-    const bytes = readFileSync(segmentIn(dir))
-    const at = bytes.indexOf('two')
-    bytes[at] = 0x58
-    writeFileSync(segmentIn(dir), bytes)
-    const { texts, gaps } = await readAll(dir)
-    expect(texts).toEqual(['one', 'three'])
-    expect(gaps).toEqual([{ topic: 'APP', partition: 0, from: 1, to: 2, reason: 'truncated' }])
-  })
-
   test('goes over many segments without a gap', async () => {
     const dir = folder()
     const texts = Array.from({ length: 200 }, (_, index) => `record ${index}`)
     await written(dir, texts, { segmentBytes: 500 })
     expect(readdirSync(join(dir, 'APP-0')).length).toBeGreaterThan(10)
-    expect(await readAll(dir, { segmentBytes: 500 })).toEqual({ texts, gaps: [] })
+    expect(await readAll(dir, { segmentBytes: 500 })).toMatchObject({ texts, gaps: [] })
   })
 
   test('removes read segments beyond its size, and tells a late reader of the gap', async () => {
@@ -164,6 +79,85 @@ describe('the embedded log', () => {
     await eventually(() => expect(texts).toEqual(Array.from({ length: 100 }, (_, index) => `record ${index}`)))
     await consumer.stop()
     await stop()
+  })
+
+  test('goes on when a segment is read, though none is finished', async () => {
+    const dir = folder()
+    const { log, told } = keepingLogger()
+    const { value, stop } = await openAt(dir, { partitions: 1, maxBytes: 400 }, log)
+    const consumer = await value.createConsumer(
+      { role: 'quick', topics: ['APP'], startAt: 'beginning' },
+      {
+        records: ({ topic, partition, records }) =>
+          consumer.value.commit([{ topic, partition, offset: (records.at(-1)?.offset ?? 0) + 1 }]),
+      },
+    )
+    const producer = await value.createProducer()
+    for (let sent = 0; sent < 30; sent++) await producer.value.send([recordOf('k', `record ${sent}`)], never)
+    await stop()
+    for (const { msg } of told)
+      expect(['log cannot be written: sources pause, nothing is lost', 'log is written again']).toContain(msg)
+  })
+
+  test('says which group holds a full log', async () => {
+    const dir = folder()
+    const { log, told } = keepingLogger()
+    const { value, stop } = await openAt(dir, { partitions: 1, maxBytes: 400 }, log)
+    await value.createConsumer({ role: 'gone', topics: ['APP'], startAt: 'beginning' }, { records: async () => {} })
+    const producer = await value.createProducer()
+    const large = { ...recordOf('k', 'x'), value: Buffer.alloc(300) }
+    await producer.value.send([large], never)
+    const refused = expect(producer.value.send([large], never)).rejects.toThrow('the log is stopped')
+    await eventually(() =>
+      expect(told.map(({ err }) => err?.message).join()).toContain('gone has not read beyond offset 0'),
+    )
+    await stop()
+    await refused
+  })
+
+  test('refuses a key that cannot be framed, and takes the rest', async () => {
+    const dir = folder()
+    const { value, stop } = await openAt(dir, { partitions: 1 })
+    const producer = await value.createProducer()
+    const long = recordOf('k'.repeat(70_000), 'long')
+    expect((await producer.value.send([long, recordOf('k', 'short')], never)).rejected).toMatchObject([
+      { index: 0, reason: 'too-large' },
+    ])
+    await stop()
+    expect((await readAll(dir)).texts).toEqual(['short'])
+  })
+
+  test('tells an owner of offsets that this log never gave, and reads from its beginning', async () => {
+    const dir = folder()
+    await written(dir, ['one', 'two'])
+    const { value, stop } = await openAt(dir, { partitions: 1 })
+    const gaps: Gap[] = []
+    const texts: string[] = []
+    await value.createConsumer(
+      { role: 'owner', topics: ['APP'], startAt: 'beginning' },
+      {
+        assigned: async (partitions) => partitions.map((partition) => ({ ...partition, offset: 70 })),
+        records: async ({ records }) => void texts.push(...records.map((record) => record.value.toString())),
+        gap: async (gap) => void gaps.push(gap),
+      },
+    )
+    await eventually(() => expect(texts).toEqual(['one', 'two']))
+    expect(gaps).toEqual([{ topic: 'APP', partition: 0, from: 70, to: 0, reason: 'truncated' }])
+    await stop()
+  })
+
+  test('removes by age what was read, also where no segment was ever full', async () => {
+    const dir = folder()
+    let now = Date.now()
+    await written(dir, ['old'])
+    now += 2 * 86_400_000
+    const { value, stop } = await openAt(dir, { partitions: 1 }, undefined, () => now)
+    const producer = await value.createProducer()
+    await producer.value.send([recordOf('k', 'new')], never)
+    await stop()
+    const { texts, gaps } = await readAll(dir)
+    expect(texts).toEqual(['new'])
+    expect(gaps).toEqual([{ topic: 'APP', partition: 0, from: 0, to: 1, reason: 'retention' }])
   })
 
   test('is followed by other processes while it is written', async () => {
