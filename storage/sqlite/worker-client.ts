@@ -13,39 +13,47 @@ export interface WorkerClient {
 }
 
 export function startWorker(options: WorkerOptions): Started<WorkerClient> {
-  const worker = new Worker(new URL('sqlite-worker.ts', import.meta.url), { workerData: options })
   const waiting = new Map<number, PromiseWithResolvers<never>>()
   let numbers = 0
-  let failure: Error | undefined
-  const failAll = (error: Error) => {
-    failure = error
-    for (const { reject } of waiting.values()) reject(new UnavailableError('SQLite', error))
-    waiting.clear()
+  let isStopped = false
+  let worker: Worker | undefined = spawn()
+  function spawn(): Worker {
+    const started = new Worker(new URL('sqlite-worker.ts', import.meta.url), { workerData: options })
+    let cause = new Error('the storage worker has ended')
+    started.on('message', (reply: Reply) => {
+      const asked = waiting.get(reply.number)
+      waiting.delete(reply.number)
+      if (reply.ok) asked?.resolve(reply.answer as never)
+      else asked?.reject(new UnavailableError('SQLite', new Error(reply.message)))
+    })
+    started.on('error', (error) => (cause = error as Error))
+    // A thread may run out of memory: what became of its questions is unknown, and the next finds a new one.
+    started.on('exit', () => {
+      for (const { reject } of waiting.values()) reject(new UnavailableError('SQLite', cause))
+      waiting.clear()
+      worker = undefined
+    })
+    return started
   }
-  worker.on('message', (reply: Reply) => {
-    const asked = waiting.get(reply.number)
-    waiting.delete(reply.number)
-    if (reply.ok) asked?.resolve(reply.answer as never)
-    else asked?.reject(new UnavailableError('SQLite', new Error(reply.message)))
-  })
-  worker.on('error', failAll)
-  worker.on('exit', () => failAll(new Error('the storage worker has ended')))
   const value: WorkerClient = {
     ask(request, signal, transfer = []) {
-      if (failure) return Promise.reject(new UnavailableError('SQLite', failure))
+      if (isStopped) return Promise.reject(new UnavailableError('SQLite', new Error('the storage is closed')))
       if (signal?.aborted) return Promise.reject(signal.reason as Error)
       const asked = Promise.withResolvers<never>()
       const number = numbers++
       waiting.set(number, asked)
       const onAbort = () => asked.reject(signal?.reason)
       signal?.addEventListener('abort', onAbort, { once: true })
+      worker ??= spawn()
       worker.postMessage({ number, request }, [...transfer])
       return asked.promise.finally(() => signal?.removeEventListener('abort', onAbort))
     },
   }
   const stop = async () => {
-    await value.ask({ op: 'close' }).catch(() => {})
-    await worker.terminate()
+    const closed = value.ask({ op: 'close' }).catch(() => {})
+    isStopped = true
+    await closed
+    await worker?.terminate()
   }
   return { value, stop }
 }

@@ -42,8 +42,8 @@ export class DaysWriter {
       for (const [position, { index }] of rows.entries()) outcomes[index] = results[position] as Outcome
     }
     this.#uncheckedBytes += values.byteLength
-    const removed =
-      this.#uncheckedBytes < Math.min(checkBytes, this.#options.maxBytes / 16) ? [] : this.retain().removed
+    const isDue = this.#uncheckedBytes >= Math.min(checkBytes, this.#options.maxBytes / 16)
+    const removed = isDue ? this.#retainQuietly() : []
     return { outcomes, damaged, removed }
   }
 
@@ -87,6 +87,15 @@ export class DaysWriter {
     }
     this.#trimLast()
     return { removed }
+  }
+
+  /** What was stored stays stored: a failure here is told by the regular round. */
+  #retainQuietly(): readonly string[] {
+    try {
+      return this.retain().removed
+    } catch {
+      return []
+    }
   }
 
   /** A single day may outgrow the bound: its oldest events make room for new ones, a part at a time. */

@@ -27,7 +27,7 @@ function folder(): string {
 
 /** Stores until it is killed at the `after`th acknowledgement and a little more; returns what was acknowledged. */
 function killedWriter(dir: string, from: number, after: number, spin: number): Promise<number> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'sqlite-writer.ts'), dir, String(from)], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'sqlite-kill-worker.ts'), dir, String(from)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let text = ''
@@ -64,7 +64,7 @@ test('kill -9 at any point: what was acknowledged is found exactly once, by word
   let seed = 20261124
   const random = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32
   let acknowledged = 0
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 4; round++) {
     // The next one begins a little before: what was in flight comes again.
     const from = Math.max(0, acknowledged - 20)
     acknowledged = await killedWriter(dir, from, 1 + Math.floor(random() * 30), Math.floor(random() * 5e6))
@@ -77,7 +77,7 @@ test('kill -9 at any point: what was acknowledged is found exactly once, by word
     expect(await value.search.count(query('user.name: app-*'), {}, never)).toBe(ids.length)
     await stop()
   }
-}, 60_000)
+}, 120_000)
 
 test('a full disk is told as such, keeps what was acknowledged, and goes on when there is room', async () => {
   const disk = startSmallDisk(24 * 2 ** 20)
@@ -102,7 +102,7 @@ test('a full disk is told as such, keeps what was acknowledged, and goes on when
   expect((await value.store.write(bulk(40_000), never)).every(({ kind }) => kind === 'stored')).toBe(true)
   expect(value.store.isConnected()).toBe(true)
   await stop()
-}, 60_000)
+}, 120_000)
 
 test('a single day that outgrows the bound keeps its newest events and stays within it', async () => {
   const dir = folder()
@@ -110,7 +110,7 @@ test('a single day that outgrows the bound keeps its newest events and stays wit
   const { value, stop } = await open(dir, { maxBytes })
   const day = Date.parse('2026-11-20T00:00:00Z')
   let largest = 0
-  for (let from = 0; from < 40_000; from += 1000) {
+  for (let from = 0; from < 24_000; from += 1000) {
     const items = Array.from({ length: 1000 }, (_, index) => ({ ...itemAt(from + index), atMs: day + from + index }))
     const outcomes = await value.store.write(items, never)
     expect(outcomes.every(({ kind }) => kind === 'stored')).toBe(true)
@@ -121,7 +121,7 @@ test('a single day that outgrows the bound keeps its newest events and stays wit
   expect(largest).toBeLessThan(maxBytes * 2)
   const ids = await allIds(value.search, 'order.created')
   expect(ids.length).toBeGreaterThan(2000)
-  expect(ids.length).toBeLessThan(40_000)
-  expect(ids.at(-1)).toBe('id-39999')
+  expect(ids.length).toBeLessThan(24_000)
+  expect(ids.at(-1)).toBe('id-23999')
   await stop()
-}, 60_000)
+}, 120_000)
