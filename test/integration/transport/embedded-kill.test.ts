@@ -16,7 +16,7 @@ function randomOf(seed: number): () => number {
 
 /** Lets a writer run and kills it some time after its first acknowledgements; answers the number after the last acknowledged. */
 async function writeAndKill(dir: string, from: number, afterAcks: number): Promise<{ acked: number; told: Told[] }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'embedded-writer.ts'), dir, String(from)], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'embedded-log-worker.ts'), dir, String(from)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''
