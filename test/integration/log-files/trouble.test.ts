@@ -61,6 +61,17 @@ test('with both checkpoints torn the source starts, tells it and reads everythin
   await bench.until(() => bench.messages.includes('one') && told().includes('log.checkpoint'))
 })
 
+test('a checkpoint that is whole but not what was written is not believed', async () => {
+  write('one')
+  await bench.start()
+  await expectMessages('one')
+  await bench.stop()
+  const text = readFileSync(checkpoint(), 'utf8')
+  writeFileSync(checkpoint(), text.replace(/"offset":\d+/, '"offset":7'))
+  await bench.start()
+  await bench.until(() => told().includes('log.checkpoint'), 'told')
+})
+
 test('a symlink that is pointed at another file is followed there, after the first is read to its end', async () => {
   mkdirSync(bench.path('real'))
   writeFileSync(bench.path('real/a'), line('one'))
@@ -128,6 +139,20 @@ test('a deleted file is read to its end, let go after a rest, and nothing is tol
   await expectMessages('one', 'two')
   await bench.until(() => deletedOpen().length === 0, 'let go')
   expect(told()).toEqual([])
+})
+
+test('a deleted file is kept open, however long its bytes cannot be handed on', async () => {
+  bench.isHeld = true
+  const texts = Array.from({ length: 400 }, (_, index) => `text ${index} ${'x'.repeat(100)}`)
+  write(...texts)
+  await bench.start({}, { tuning: { maxFileInFlightBytes: 2000, readBytes: 2048 } })
+  await bench.until(() => openOf().length === 1, 'open')
+  rmSync(x())
+  // Three times the rest after which it could go.
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  bench.release()
+  await expectMessages(...texts)
+  await bench.until(() => openOf().length === 0, 'let go')
 })
 
 test('beyond the budget of held bytes the oldest deleted file is let go, and its lost range is told', async () => {
