@@ -6,6 +6,8 @@ const real = {
   fileParallelism: false,
   testTimeout: 120_000,
   hookTimeout: 180_000,
+  // Real servers on a busy machine: a second failure is one of ours.
+  retry: 1,
 }
 
 export default defineConfig({
