@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { startDemoBroker } from '../demo/demo-broker.ts'
 import { runWorkload, type WorkloadRequest } from '../demo/workload.ts'
+import type { ThumpEvent } from '../event/event.ts'
 import type { Shutdown } from '../runtime/shutdown.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
 import { type DemoTarget, demoConfig } from './demo-config.ts'
@@ -31,8 +32,7 @@ export const command: CommandModule<GlobalArgs, DemoArgs> = {
       .example('$0 demo', 'a private RabbitMQ, a sample workload, events and alerts as they come')
       .example('$0 demo --url amqp://mon:…@127.0.0.1', 'watch a broker of yours; nothing is changed on it') as never,
   handler: async (argv) => {
-    const dir = resolve(argv.dir)
-    mkdirSync(dir, { recursive: true, mode: 0o750 })
+    const dir = makeDemoDir(resolve(argv.dir))
     const say = (line: string) => void process.stdout.write(`thump: ${line}\n`)
     // The demo's own context comes once its broker is known; until then only the logger of the defaults is needed.
     const early = loadContext(argv, { dataDir: dir, log: { level: 'warn' } })
@@ -47,6 +47,14 @@ export const command: CommandModule<GlobalArgs, DemoArgs> = {
       say('Ctrl-C stops all it started')
     })
   },
+}
+
+/** The folder, readable by all where we made it: the demo's broker runs as `nobody` for root, and must reach its own part. */
+function makeDemoDir(dir: string): string {
+  const isNew = !existsSync(dir)
+  mkdirSync(dir, { recursive: true })
+  if (isNew) chmodSync(dir, 0o755)
+  return dir
 }
 
 interface Watched {
@@ -90,13 +98,20 @@ async function start(context: Context, shutdown: Shutdown, say: (line: string) =
     topics: ['APP', 'AMQP', 'THUMP'],
     role: 'demo',
     onEvent: (event) => {
-      if (event.event.action === 'heartbeat') return
+      if (isRoutine(event)) return
       const columns = isTty ? process.stdout.columns : undefined
       out.write(`${formatEvent(event, { colour, timezone, columns })}\n`)
     },
   })
   shutdown.own('live view', following)
+  say('routine log lines are stored like all others, and left out below')
   say(`watching; alerts are listed at http://127.0.0.1:${alerting.port}/api/v1/alerts`)
+}
+
+/** What nobody looks at live: heartbeats, Thump's own doings, and quiet lines in which the catalogue recognised nothing. */
+function isRoutine({ event, log, tags }: ThumpEvent): boolean {
+  if (event.action === 'heartbeat' || tags?.includes('thump-internal') === true) return true
+  return event.dataset === 'rabbitmq.log' && event.code === undefined && /^(debug|info|notice)$/.test(log?.level ?? '')
 }
 
 function startWorkload(request: WorkloadRequest, shutdown: Shutdown): void {
