@@ -19,6 +19,7 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
       const deps = { ...(await startRuntime('agent', context, shutdown)), log }
       const transport = shutdown.own('transport', await openTransport(config, deps))
       shutdown.own('agent', await startAgent({ ...deps, config, transport }))
+      deps.health.started()
     })
   },
 }

@@ -22,6 +22,7 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
         'alerting',
         await startAlerting({ ...deps, config, transport, search: storage.search }),
       )
+      deps.health.started()
       return { reload: () => alerting.reload() }
     })
   },

@@ -18,6 +18,7 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
       const transport = shutdown.own('transport', await openTransport(config, deps))
       const storage = shutdown.own('storage', await openStorage(config, deps))
       shutdown.own('forwarder', await startForwarder({ ...deps, transport, storage }))
+      deps.health.started()
     })
   },
 }

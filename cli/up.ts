@@ -30,6 +30,7 @@ export async function startEverything(
   shutdown.own('forwarder', await startForwarder({ ...deps, transport, storage }))
   const alerting = shutdown.own('alerting', await startAlerting({ ...deps, config, transport, search: storage.search }))
   const agent = shutdown.own('agent', await startAgent({ ...deps, config, transport }))
+  deps.health.started()
   return { agent, alerting, transport, storage }
 }
 

@@ -12,6 +12,8 @@ export interface Check {
 /** Where components register what must hold. */
 export interface Health {
   add(check: Check): void
+  /** Every component has registered. Not ready before: a part that is not named yet cannot say that it is missing. */
+  started(): void
   report(kind: Check['kind']): {
     readonly ok: boolean
     readonly checks: Record<string, { ok: boolean; detail?: string }>
@@ -19,9 +21,14 @@ export interface Health {
 }
 
 export function createHealth(): Health {
-  const checks: Check[] = []
+  let isStarting = true
+  const start = () => (isStarting ? { ok: false, detail: 'starting' } : { ok: true })
+  const checks: Check[] = [{ name: 'start', kind: 'ready', ask: start }]
   return {
     add: (check) => checks.push(check),
+    started: () => {
+      isStarting = false
+    },
     report(kind) {
       const results = checks.filter((check) => check.kind === kind).map((check) => [check.name, check.ask()] as const)
       return { ok: results.every(([, result]) => result.ok), checks: Object.fromEntries(results) }
