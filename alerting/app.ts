@@ -53,6 +53,7 @@ export async function startAlerting(deps: AlertingDeps): Promise<Started<Alertin
     reload: () => role.reload(),
   })
   shutdown.add('api', api.stop)
+  log.info({ port: api.value.port }, 'alerting API listening')
   await role.start()
   health.add({ name: 'alerting-transport', kind: 'ready', ask: () => ({ ok: role.active?.isConnected() ?? true }) })
   health.add({
@@ -121,10 +122,7 @@ class AlertingRole {
       'active',
       await startActive(database.value, this.#book.rules(), { ...this.#deps, log: this.#log }),
     )
-    this.#log.info(
-      { rules: this.#book.rules().length, port: this.#deps.config.alerting.listen.port },
-      'alerting started',
-    )
+    this.#log.info({ rules: this.#book.rules().length }, 'alerting started')
     this.#publish([])
   }
 

@@ -46,9 +46,11 @@ export function loadConfig(request: LoadRequest, sources: Sources = systemSource
   }
   for (const text of request.set ?? []) applySet(document, text, origins, problems)
   expand(document, name, lines, sources, origins, report)
-  const parsed = configSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {})
+  const given: unknown = document.toJS({ maxAliasCount: 100 }) ?? {}
+  const parsed = configSchema.safeParse(given)
   for (const issue of parsed.error?.issues ?? []) explain(issue, report)
-  if (parsed.success) readSecretFiles(parsed.data, [], report, sources)
+  // Where the rest is wrong as well, a missing secret file is still told in the same run.
+  readSecretFiles(parsed.success ? parsed.data : given, [], report, sources)
   if (!parsed.success || problems.length > 0) throw new ConfigError(dedupe(problems))
   return { config: parsed.data, origins, ...(request.file !== undefined && { file: request.file }) }
 }

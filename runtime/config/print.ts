@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import type { LoadedConfig } from './load.ts'
-import { Secret } from './secret.ts'
+import { hideUriPassword, Secret } from './secret.ts'
 
 /** The effective configuration as YAML with each value's origin as a comment; secrets and URI passwords hidden. */
 export function printConfig({ config, origins }: LoadedConfig): string {
@@ -29,11 +29,6 @@ function walk(value: unknown, path: readonly string[], leaf: (path: string, valu
 function scalar(value: unknown): string {
   if (value instanceof Secret) return '[secret]'
   return stringify(typeof value === 'string' ? hideUriPassword(value) : value, { lineWidth: 0 }).trimEnd()
-}
-
-/** `amqp://user:[secret]@host`: whatever stands between the user and the host. */
-export function hideUriPassword(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/\s]*):[^@/\s]*@/i, '$1:[secret]@')
 }
 
 function originOf(path: string, origins: LoadedConfig['origins']): string {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, filePath, secretPair, size, tls } from './values.ts'
+import { amqpUrl, duration, filePath, httpUrl, secretPair, size, tls } from './values.ts'
 
 const logInput = z.strictObject({
   paths: z.array(z.string().min(1)).min(1),
@@ -18,8 +18,8 @@ const logInput = z.strictObject({
   labels: z.record(z.string(), z.string()).default({}),
 })
 
-const oneOrMany = z
-  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+const oneOrManyUrls = z
+  .union([amqpUrl, z.array(amqpUrl).min(1)])
   .transform((urls) => (typeof urls === 'string' ? [urls] : urls))
 
 const patterns = z.array(z.string().min(1))
@@ -33,7 +33,12 @@ export const agentSchema = z.strictObject({
     .meta({ description: 'Default: learned once and kept in dataDir', examples: ['rabbit@mq1'] }),
   logs: z.array(logInput).default([]),
   amqp: z
-    .strictObject({ url: oneOrMany, username: z.string().optional(), ...secretPair('password'), tls: tls.optional() })
+    .strictObject({
+      url: oneOrManyUrls,
+      username: z.string().optional(),
+      ...secretPair('password'),
+      tls: tls.optional(),
+    })
     .optional()
     .meta({ description: 'Absent: no broker connection, events and firehose are off' }),
   events: z
@@ -59,7 +64,7 @@ export const agentSchema = z.strictObject({
   resources: z
     .strictObject({
       enabled: z.boolean().default(true),
-      url: z.url().default('http://127.0.0.1:15672'),
+      url: httpUrl.default('http://127.0.0.1:15672'),
       username: z.string().optional(),
       ...secretPair('password'),
       tls: tls.optional(),

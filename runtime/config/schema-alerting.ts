@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { duration, filePath, listenAddress, rate, secret, secretPair, tls } from './values.ts'
+import { duration, filePath, listenAddress, rate, secret, secretPair, tls, httpUrl, mailAddress } from './values.ts'
 
 const shared = {
   rate: rate.optional(),
   cap: z.strictObject({ perHour: z.number().int().min(1) }).optional(),
-  proxy: z.url().optional(),
+  proxy: httpUrl.optional(),
   tls: tls.optional(),
 }
 
@@ -14,7 +14,7 @@ const slack = z.strictObject({
   ...secretPair('token'),
   channel: z.string().optional(),
   ...secretPair('signingSecret'),
-  apiUrl: z.url().default('https://slack.com/api/'),
+  apiUrl: httpUrl.default('https://slack.com/api/'),
   ...shared,
 })
 const email = z.strictObject({
@@ -26,8 +26,8 @@ const email = z.strictObject({
     username: z.string().optional(),
     ...secretPair('password'),
   }),
-  from: z.string().min(3),
-  to: z.array(z.string().min(3)).min(1),
+  from: mailAddress,
+  to: z.array(mailAddress).min(1),
   ...shared,
 })
 const webhook = z.strictObject({
@@ -40,7 +40,7 @@ const webhook = z.strictObject({
 const pagerduty = z.strictObject({
   type: z.literal('pagerduty'),
   ...secretPair('routingKey'),
-  url: z.url().default('https://events.pagerduty.com/v2/enqueue'),
+  url: httpUrl.default('https://events.pagerduty.com/v2/enqueue'),
   ...shared,
 })
 const teams = z.strictObject({ type: z.literal('teams'), ...secretPair('webhookUrl'), ...shared })
@@ -49,12 +49,12 @@ const telegram = z.strictObject({
   type: z.literal('telegram'),
   ...secretPair('token'),
   chatId: z.string().min(1),
-  apiUrl: z.url().default('https://api.telegram.org/'),
+  apiUrl: httpUrl.default('https://api.telegram.org/'),
   ...shared,
 })
 const alertmanager = z.strictObject({
   type: z.literal('alertmanager'),
-  url: z.url(),
+  url: httpUrl,
   username: z.string().optional(),
   ...secretPair('password'),
   resend: duration.default(60_000),
@@ -74,7 +74,7 @@ const kakaowork = z.strictObject({
   ...secretPair('token'),
   email: z.string().optional(),
   conversationId: z.string().optional(),
-  apiUrl: z.url().default('https://api.kakaowork.com/'),
+  apiUrl: httpUrl.default('https://api.kakaowork.com/'),
   ...shared,
 })
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { alertingSchema } from './schema-alerting.ts'
 import { agentSchema } from './schema-agent.ts'
-import { duration, filePath, listenAddress, secretPair, size, tls } from './values.ts'
+import { duration, filePath, httpUrl, listenAddress, secretPair, size, tls } from './values.ts'
 import { logLevels } from '../log.ts'
 
 const transportSchema = z.strictObject({
@@ -66,12 +66,12 @@ const storageSchema = z.strictObject({
     .prefault({}),
   elasticsearch: z
     .strictObject({
-      nodes: z.array(z.url()).min(1).default(['http://127.0.0.1:9200']),
+      nodes: z.array(httpUrl).min(1).default(['http://127.0.0.1:9200']),
       ...secretPair('apiKey'),
       username: z.string().optional(),
       ...secretPair('password'),
       tls: tls.extend({ fingerprint: z.string().optional() }).optional(),
-      proxy: z.url().optional(),
+      proxy: httpUrl.optional(),
       indexPrefix: z
         .string()
         .regex(/^[a-z][a-z0-9_-]*$/, 'an index prefix is lower case letters, digits, - and _')

@@ -20,3 +20,8 @@ export class Secret {
     return '[secret]'
   }
 }
+
+/** `amqp://user:[secret]@host`: whatever stands between the user and the last `@`, which a password may hold itself. */
+export function hideUriPassword(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/\s]*):.*@/is, '$1:[secret]@')
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Secret } from './secret.ts'
+import { hideUriPassword, Secret } from './secret.ts'
 
 const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
 const sizeUnits = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const
@@ -49,6 +49,20 @@ export const secret = z
   .meta({ description: 'A secret; better given by its …File twin or ${env:NAME}' })
 
 export const filePath = z.string().min(1).meta({ description: 'Path of a file' })
+
+const urlOf = (protocol: RegExp, example: string) =>
+  z.url({
+    protocol,
+    error: ({ input }) => `"${hideUriPassword(String(input))}" is not such a URL; write it as ${example}`,
+  })
+
+export const mailAddress = z.string().regex(/.@./, {
+  error: ({ input }) =>
+    `"${String(input)}" is not a mail address; write it as mq@example.com or Thump <mq@example.com>`,
+})
+
+export const httpUrl = urlOf(/^https?$/, 'http://127.0.0.1:15672 or https://host')
+export const amqpUrl = urlOf(/^amqps?$/, 'amqp://127.0.0.1:5672 or amqps://host')
 
 /** `host:port`, `:port` or a port; the port 0 takes a free one. Loopback where no host is named. */
 export const listenAddress = z

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { interpolate } from '../../../runtime/config/interpolate.ts'
 import { loadConfig } from '../../../runtime/config/load.ts'
-import { hideUriPassword, printConfig } from '../../../runtime/config/print.ts'
+import { printConfig } from '../../../runtime/config/print.ts'
+import { hideUriPassword } from '../../../runtime/config/secret.ts'
 import { parseDuration, parseSize } from '../../../runtime/config/values.ts'
 import { ConfigError } from '../../../runtime/errors.ts'
 
@@ -59,6 +60,13 @@ test.each([
     'alerting: {routes: [{to: [nobody]}]}',
     /channel "nobody" is not defined; known: none/,
   ],
+  ['a broker that is not spoken to in AMQP', 'agent: {amqp: {url: "http://h:5672"}}', /write it as amqp:/],
+  ['a search node without a scheme', 'storage: {elasticsearch: {nodes: ["es:9200"]}}', /write it as http:/],
+  [
+    'an address that is none',
+    'alerting: {channels: {a: {type: email, from: me, to: [x@y.z]}}}',
+    /"me" is not a mail address/,
+  ],
 ])('%s is refused with its place', (_, text, expected) => {
   expect(problemsOf(text).join('\n')).toMatch(expected)
 })
@@ -83,6 +91,17 @@ test.each([
   expect(problemsOf('agent:\n  amqp: {url: "amqp://h", passwordFile: /run/p}', { files }).join()).toMatch(expected)
 })
 
+test('a missing password file is told in the same run as the other problems', () => {
+  expect(problemsOf('clustr: a\nagent: {amqp: {url: "amqp://h", passwordFile: /run/p}}')).toEqual([
+    '/t.yaml:1:1 clustr: unknown key "clustr"; did you mean "cluster"?',
+    '/t.yaml:2:33 agent.amqp.passwordFile: file /run/p cannot be read',
+  ])
+})
+
+test('the password in a URL that is refused is not shown', () => {
+  expect(problemsOf('agent: {amqp: {url: "http://mon:hunter2@h"}}').join()).not.toContain('hunter2')
+})
+
 test('a password is nowhere in the printed configuration, its errors or its JSON', () => {
   const loaded = load('agent: {amqp: {url: "amqp://mon:hunter2@h", username: mon, password: hunter2}}')
   expect(printConfig(loaded)).not.toContain('hunter2')
@@ -104,6 +123,7 @@ test('the printed configuration says where each value came from', () => {
 test.each([
   ['amqp://user:pw@host/v', 'amqp://user:[secret]@host/v'],
   ['amqp://host', 'amqp://host'],
+  ['amqp://user:p@ss/w@host', 'amqp://user:[secret]@host'],
   ['plain text', 'plain text'],
 ])('the password of %s is hidden', (uri, expected) => {
   expect(hideUriPassword(uri)).toBe(expected)
