@@ -36,6 +36,11 @@ export const verbs: readonly Verb[] = [
   { command: 'config', describe: 'Print the effective configuration', load: () => import('./config.ts') },
   { command: 'events', describe: 'Search what is stored, or follow live', load: () => import('./events.ts') },
   {
+    command: 'export',
+    describe: 'Write stored events into files, one a UTC day',
+    load: () => import('./export.ts'),
+  },
+  {
     command: 'rules',
     describe: 'Lint, test, explain and list rules',
     load: () => import('./rules.ts'),
@@ -78,6 +83,7 @@ export function asCommand({ command, describe, load }: Verb): CommandModule<Glob
 /** Positional arguments; yargs must know them before the module is loaded. */
 const usages: Readonly<Record<string, string>> = {
   events: 'events [query]',
+  export: 'export [query]',
   config: 'config',
   rules: 'rules',
   notify: 'notify',

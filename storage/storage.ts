@@ -47,6 +47,8 @@ export interface SearchPage {
   readonly events: readonly ThumpEvent[]
   /** Absent on the last page. */
   readonly next?: string
+  /** Days whose events are missing here because their file cannot be read. */
+  readonly unreadable?: readonly string[]
 }
 
 export interface EventSearch {

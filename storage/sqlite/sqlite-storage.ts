@@ -93,7 +93,7 @@ function searchOf(reader: WorkerClient, onUnreadable: (days: readonly string[]) 
       const { events, next, unreadable } = await reader.ask(request, signal)
       onUnreadable(unreadable)
       const parsed = events.map((json) => JSON.parse(json) as ThumpEvent)
-      return { events: parsed, ...(next !== undefined && { next }) }
+      return { events: parsed, ...(next !== undefined && { next }), ...(unreadable.length > 0 && { unreadable }) }
     },
     async count(query, range, signal) {
       const { count, unreadable } = await reader.ask({ op: 'count', query, range }, signal)

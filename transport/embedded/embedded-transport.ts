@@ -6,6 +6,7 @@ import type { Consumer, ConsumerHandlers, ConsumerOptions, TopicPartition, Trans
 import { type PartitionView, startConsumer } from './consumer.ts'
 import { GroupWriter } from './group-writer.ts'
 import { type Groups, openGroups } from './groups.ts'
+import { startInbox } from './inbox.ts'
 import { showLag } from './lag-gauge.ts'
 import { type LogDir, openLogDir } from './log-dir.ts'
 import { type MoreSignal, moreSignal } from './more-signal.ts'
@@ -67,7 +68,9 @@ async function openWriter(layout: LogDir, options: EmbeddedOptions, deps: Transp
     shutdown.add('writer', () => writer.stop())
     const timer = setInterval(() => writer.tidy(), retentionIntervalMs)
     shutdown.add('retention', async () => clearInterval(timer))
+    const inbox = createProducer({ partitions: layout.partitions, logOf: logOf(places), writer })
     const value = createValue({ layout, places, writer, groups, log, deps, shutdown })
+    shutdown.own('inbox', startInbox(layout.dir, inbox, log))
     return { value, stop: () => shutdown.run(AbortSignal.timeout(10_000)) }
   } catch (error) {
     await shutdown.run(AbortSignal.timeout(10_000))
@@ -108,6 +111,11 @@ function retention(places: readonly Place[], groups: Groups, options: EmbeddedOp
       : applyRetention(logs, bytes, { retentionMs, maxBytes, holderOf, now })
 }
 
+function logOf(places: readonly Place[]): (topic: TopicName, partition: number) => PartitionLog | undefined {
+  const logs = new Map(places.map(({ topic, partition, log }) => [`${topic} ${partition}`, log]))
+  return (topic, partition) => logs.get(`${topic} ${partition}`)
+}
+
 interface ValueParts {
   readonly layout: LogDir
   readonly places: readonly Place[]
@@ -120,8 +128,6 @@ interface ValueParts {
 
 function createValue(parts: ValueParts): Transport {
   const { layout, places, writer, deps, shutdown } = parts
-  const logs = new Map(places.map(({ topic, partition, log }) => [`${topic} ${partition}`, log]))
-  const logOf = (topic: TopicName, partition: number) => logs.get(`${topic} ${partition}`)
   const consumers = new Map<Consumer, () => Promise<void>>()
   showLag(deps.metrics, () => [...consumers.keys()])
   // Who did not stop theirs must not find the log closed under it.
@@ -129,7 +135,7 @@ function createValue(parts: ValueParts): Transport {
   return {
     kind: 'embedded',
     createProducer: async () => ({
-      value: createProducer({ partitions: layout.partitions, logOf, writer }),
+      value: createProducer({ partitions: layout.partitions, logOf: logOf(places), writer }),
       stop: async () => {},
     }),
     async createConsumer(options, handlers) {

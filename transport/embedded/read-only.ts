@@ -1,24 +1,21 @@
 import { readFileSync } from 'node:fs'
-import { ThumpError } from '../../runtime/errors.ts'
 import { sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
 import type { TransportDeps } from '../open-transport.ts'
 import type { Transport } from '../transport.ts'
 import { type PartitionView, startConsumer } from './consumer.ts'
+import { createInboxProducer } from './inbox.ts'
 import type { LogDir } from './log-dir.ts'
 import { scanSegment } from './recover.ts'
 import { listSegments } from './segments.ts'
 
 const pollMs = 200
 
-/** The log as other processes see it: they follow its files and keep no offsets in it. */
+/** The log as other processes see it: they follow its files, keep no offsets in it, and leave what they send in its inbox. */
 export function openReadOnly(layout: LogDir, { now, log }: TransportDeps): Started<Transport> {
   const value: Transport = {
     kind: 'embedded',
-    createProducer: () =>
-      Promise.reject(
-        new ThumpError('THUMP_REJECTED', `${layout.dir} is open for reading: only the process that owns it writes`),
-      ),
+    createProducer: async () => ({ value: createInboxProducer(layout.dir), stop: async () => {} }),
     createConsumer(options, handlers) {
       const views = options.topics.flatMap((topic) =>
         Array.from({ length: layout.partitions }, (_, partition): PartitionView => {

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { topicNames } from '../../event/topics.ts'
+import { writeDurably } from '../../runtime/durable-file.ts'
+import { ThumpError } from '../../runtime/errors.ts'
+import type { Logger } from '../../runtime/log.ts'
+import { sleep } from '../../runtime/retry.ts'
+import type { Started } from '../../runtime/shutdown.ts'
+import type { OutRecord, Producer } from '../transport.ts'
+
+/** A process that may not write the log leaves its records here; the one that owns it takes them in. */
+const inboxDir = (dir: string) => join(dir, 'inbox')
+
+/** Nobody has taken anything in for a long time: more would only hide that. */
+const maxWaiting = 10_000
+const lookEveryMs = 1000
+
+interface Letter {
+  readonly version: 1
+  readonly records: ReadonlyArray<Omit<OutRecord, 'value'> & { readonly value: string }>
+}
+
+/** Resolves when the records are on disk beside the log; the owner of the log puts them into it, now or at its next start. */
+export function createInboxProducer(dir: string): Producer & { isConnected(): boolean } {
+  return {
+    isConnected: () => true,
+    send(records, signal) {
+      signal.throwIfAborted()
+      const inbox = inboxDir(dir)
+      try {
+        mkdirSync(inbox, { recursive: true, mode: 0o750 })
+        if (readdirSync(inbox).length >= maxWaiting)
+          throw new Error(`${maxWaiting} records wait in it already: is thump up running?`)
+        writeDurably(join(inbox, `${String(Date.now()).padStart(15, '0')}-${randomUUID()}.json`), encode(records))
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause)
+        return Promise.reject(new ThumpError('THUMP_UNAVAILABLE', `${inbox} takes no records: ${why}`, { cause }))
+      }
+      return Promise.resolve({ rejected: [] })
+    },
+  }
+}
+
+/** Takes in what other processes left, in the order it came, until stopped. What cannot be read is set aside and told. */
+export function startInbox(dir: string, producer: Producer, log: Logger): Started<undefined> {
+  const inbox = inboxDir(dir)
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const takeIn = async () => {
+    if (!existsSync(inbox)) return
+    for (const name of readdirSync(inbox).toSorted()) {
+      if (!name.endsWith('.json')) continue
+      const path = join(inbox, name)
+      const records = decode(readFileSync(path, 'utf8'))
+      if (!records) {
+        renameSync(path, `${path}.damaged`)
+        log.error({ path: `${path}.damaged` }, 'records left by another process are damaged: set aside')
+        continue
+      }
+      const { rejected } = await producer.send(records, signal)
+      for (const { reason, error } of rejected) log.error({ path, reason, error }, 'a record left here is refused')
+      // Killed before this they come again under the same ids.
+      rmSync(path)
+    }
+  }
+  const running = (async () => {
+    while (!signal.aborted) {
+      await takeIn().catch((err: unknown) => {
+        if (!signal.aborted) log.error({ err, inbox }, 'records left by other processes cannot be taken in')
+      })
+      await sleep(lookEveryMs, signal).catch(() => {})
+    }
+  })()
+  const stop = async () => {
+    stopping.abort(new Error('the log is stopping'))
+    await running
+  }
+  return { value: undefined, stop }
+}
+
+/** A checksum before the text: a torn or changed file is told from a whole one. */
+function encode(records: readonly OutRecord[]): string {
+  const letter: Letter = {
+    version: 1,
+    records: records.map((record) => ({ ...record, value: Buffer.from(record.value).toString('base64') })),
+  }
+  const text = JSON.stringify(letter)
+  return `${crc32(text)} ${text}\n`
+}
+
+function decode(content: string): OutRecord[] | undefined {
+  const [, sum, text] = /^(\d+) (.*)\n$/s.exec(content) ?? []
+  if (text === undefined || crc32(text) !== Number(sum)) return undefined
+  const { version, records } = JSON.parse(text) as Letter
+  const isKnown = (version as number) === 1 && records.every(({ topic }) => topicNames.includes(topic))
+  return isKnown ? records.map((record) => ({ ...record, value: Buffer.from(record.value, 'base64') })) : undefined
+}
