@@ -6,7 +6,8 @@ import type { Health } from '../runtime/health.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { AmqpOptions } from './broker/connection.ts'
-import { createDeriver, derivingCodes } from './correlate/deriver.ts'
+import { type Correlator, correlatedCodes, createCorrelator } from './correlate/correlator.ts'
+import { createKeepUp } from './correlate/keep-up.ts'
 import { parseAccessLine } from './parse/access/access.ts'
 import { entries } from './parse/catalogue/entries.ts'
 import { recognise } from './parse/catalogue/recognise.ts'
@@ -38,10 +39,10 @@ export function openSources(deps: OpenSourcesDeps): Source[] {
   const { agent } = deps.config
   const redactor = openRedactor(agent.redact)
   const masked = { ...deps, emit: maskedEmit(deps.emit, redactor) }
+  const correlator = createCorrelator(deps)
   const sources: Source[] = []
-  if (agent.logs.length > 0) sources.push(logFiles(masked, redactor))
-  if (agent.amqp && agent.events.enabled)
-    sources.push(createEventsSource({ ...masked, amqp: agent.amqp, events: agent.events }))
+  if (agent.logs.length > 0) sources.push(logFiles(masked, redactor, correlator))
+  if (agent.amqp && agent.events.enabled) sources.push(events(masked, agent.amqp, correlator))
   if (agent.amqp && agent.firehose.enabled) sources.push(firehose(masked, agent.amqp, redactor, 'agent'))
   if (agent.resources.enabled) sources.push(...resources(deps))
   return sources
@@ -57,8 +58,21 @@ function maskedEmit(emit: Emit, redactor: Redactor): Emit {
   }
 }
 
-function logFiles({ config, ...deps }: OpenSourcesDeps, redactor: Redactor): Source {
-  const deriver = createDeriver(deps)
+function events(deps: OpenSourcesDeps, amqp: AmqpOptions, correlator: Correlator): Source {
+  const { agent, dataDir } = deps.config
+  const account = agent.resources.enabled ? managementAccount(deps.config) : undefined
+  const management = account && { url: agent.resources.url, ...account }
+  const log = deps.log.child({ component: 'agent.correlate' })
+  return createEventsSource({
+    ...deps,
+    amqp,
+    events: agent.events,
+    attribute: (event, isAgain) => correlator.attribute(event, isAgain),
+    keepUp: createKeepUp({ correlator, dataDir, management, log, now: deps.now }),
+  })
+}
+
+function logFiles({ config, ...deps }: OpenSourcesDeps, redactor: Redactor, correlator: Correlator): Source {
   return createLogFilesSource({
     ...deps,
     inputs: config.agent.logs,
@@ -69,12 +83,12 @@ function logFiles({ config, ...deps }: OpenSourcesDeps, redactor: Redactor): Sou
     // The source masks a line's own event, and encodes what is derived from it as it comes.
     deriver: {
       derive(event) {
-        const derived = deriver.derive(event)
+        const derived = correlator.derive(event)
         for (const { event: own } of derived) redactor.event(own)
         return derived
       },
     },
-    derivingCodes,
+    derivingCodes: correlatedCodes,
     redactor,
   })
 }

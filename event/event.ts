@@ -52,7 +52,8 @@ export interface ThumpEvent {
   user?: { name?: string; target?: { name: string } }
   source?: { ip?: string; port?: number }
   client?: { name?: string }
-  related?: { id?: string }
+  /** What the event speaks of: the deed's id, or (of evidence) the operations it may be; `evidence` is the line it stands in. */
+  related?: { id?: string; operation?: Operation[]; evidence?: string }
   rabbitmq?: RabbitmqFields
   http?: {
     request?: { method?: string }

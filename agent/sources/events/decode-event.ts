@@ -5,6 +5,7 @@ import type { Operation } from '../../../event/operations.ts'
 import { connectionNamePrefix } from '../../broker/connection-name.ts'
 import { nodeOfPid, parseAddress } from '../../parse/erlang/address.ts'
 import { parseAmqpTable } from '../../parse/erlang/amqp-table.ts'
+import { parseTerm } from '../../parse/erlang/term.ts'
 import type { Identity } from '../../source.ts'
 import { operationOf } from './operation-of.ts'
 import { sentenceOf } from './sentence.ts'
@@ -175,7 +176,9 @@ function objectOf(routingKey: string, headers: ExchangeMessage['headers']): Rabb
     const number = Number(headers['number'])
     if (number > 0) put('channel', number)
     put('connection_pid', textOf(headers['connection']))
+    put('connection', textOf(headers['name'])?.replace(/ \(\d+\)$/, ''))
   }
+  if (kind === 'queue') put('owner_pid', textOf(headers['owner_pid']))
   if (kind === 'binding') bindingFields(headers, put)
   if (kind === 'alarm') put('alarm', textOf(headers['source']))
   if (kind === 'connection') connectionFields(headers, put)
@@ -217,7 +220,15 @@ function connectionFields(headers: ExchangeMessage['headers'], put: Put): void {
   put('client_product', textOf(product))
   put('client_version', textOf(version))
   put('way', textOf(headers['type']))
+  put('protocol', protocolOf(headers['protocol']))
   if (typeof headers['ssl'] === 'boolean') put('tls', headers['ssl'])
+}
+
+/** `{0,9,1}` is 0-9-1, `{'MQTT',"3.1.1"}` MQTT-3.1.1. */
+function protocolOf(value: unknown): string | undefined {
+  const text = textOf(value)
+  const parts = text === undefined ? undefined : parseTerm(text)
+  return Array.isArray(parts) ? parts.map(String).join('-') : text
 }
 
 /** Keys of an event's setting: what was set, of policies, permissions, tags, limits and parameters. */

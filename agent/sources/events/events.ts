@@ -7,6 +7,7 @@ import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
 import { retryForever, sleep } from '../../../runtime/retry.ts'
 import type { Started } from '../../../runtime/shutdown.ts'
+import type { KeepUp } from '../../correlate/keep-up.ts'
 import { connectionName } from '../../broker/connection-name.ts'
 import { type AmqpOptions, connectBroker } from '../../broker/connection.ts'
 import type { Emit, Identity, Source, SourceStatus } from '../../source.ts'
@@ -24,7 +25,8 @@ export interface EventsDeps {
   readonly metrics: Metrics
   readonly now: Clock
   /** Adds what is known about the doer before the event leaves; the event may be changed in place. */
-  readonly attribute?: (event: ThumpEvent) => void
+  readonly attribute?: (event: ThumpEvent, isAgain: boolean) => void
+  readonly keepUp?: KeepUp
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number }
 }
 
@@ -95,6 +97,7 @@ function startEvents(deps: EventsDeps): Started<SourceStatus> {
     stop: async () => {
       stopping.abort(new Error('stopping'))
       await running
+      deps.keepUp?.end()
     },
   }
 }
@@ -126,6 +129,7 @@ async function consume(connection: ChannelModel, request: ConsumeRequest): Promi
   connection.on('close', (cause?: Error) => fail(cause ?? new Error('the broker closed the connection')))
   const ends = AbortSignal.any([signal, broken.signal])
   const inbox: ConsumeMessage[] = []
+  let hasBegun = false
   const wake = new EventTarget()
   try {
     await channel.prefetch(prefetch)
@@ -141,6 +145,10 @@ async function consume(connection: ChannelModel, request: ConsumeRequest): Promi
     if (request.identity.node() === undefined) await closeQuietly(await connectOwn(request))
     for (;;) {
       ends.throwIfAborted()
+      if (inbox.length > 0 && !hasBegun) {
+        hasBegun = true
+        request.keepUp?.begin(ends)
+      }
       if (inbox.length > 0) await forward(channel, inbox.splice(0), request, ends)
       else await once(wake, 'message', { signal: ends })
     }
@@ -169,6 +177,7 @@ async function forward(
   ends.throwIfAborted()
   const last = messages.at(-1)
   if (last) channel.ack(last, true)
+  request.keepUp?.tick()
 }
 
 function decode(
@@ -192,7 +201,7 @@ function decode(
   const isOurs = event.client?.name === connectionName(identity.hostName) && event.amqp?.operation === 'connection.open'
   const node = event.service.node?.name
   if (isOurs && node !== undefined && identity.node() === undefined) identity.learn({ node })
-  attribute?.(event)
+  attribute?.(event, message.fields.redelivered)
   return { topic: 'AMQP', key: `${identity.cluster() ?? identity.agentId}/events`, event }
 }
 

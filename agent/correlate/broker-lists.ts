@@ -1,0 +1,66 @@
+import type { RabbitmqFields } from '../../event/event.ts'
+import { askManagement, type ManagementAccount } from '../broker/management.ts'
+import { type KnownConnection, maxConnections } from './connections.ts'
+import { queueFacts } from './queues.ts'
+
+const pageSize = 500
+const columns =
+  'name,user,vhost,node,peer_host,peer_port,client_properties.connection_name,user_provided_name,connected_at,channels,protocol'
+
+export interface BrokerLists {
+  readonly connections: readonly KnownConnection[]
+  readonly queues: readonly RabbitmqFields[]
+  readonly nodes: number
+}
+
+/** The broker's own lists of connections and queues, a page at a time. Throws UnavailableError. */
+export async function readLists(account: ManagementAccount, signal: AbortSignal): Promise<BrokerLists> {
+  const connections = (await pages(account, `/connections?columns=${columns}`, signal)).map(connectionOf)
+  // disable_stats: what a queue is costs the broker nothing, how full it is would (brokers before 3.9 ignore it).
+  const wanted = 'disable_stats=true&columns=name,vhost,durable,auto_delete,exclusive,type,arguments'
+  const queues = (await pages(account, `/queues?${wanted}`, signal)).map(queueOf)
+  const nodes = await askManagement(account, '/nodes?columns=name', signal)
+  return { connections, queues, nodes: Array.isArray(nodes) ? nodes.length : 0 }
+}
+
+async function pages(
+  account: ManagementAccount,
+  path: string,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>[]> {
+  const found: Record<string, unknown>[] = []
+  for (let page = 1, of = 1; page <= of && found.length < maxConnections; page++) {
+    const answer = await askManagement(account, `${path}&page=${page}&page_size=${pageSize}`, signal)
+    of = Number(answer['page_count']) || 1
+    if (Array.isArray(answer['items'])) found.push(...(answer['items'] as Record<string, unknown>[]))
+  }
+  return found
+}
+
+const text = (value: unknown) =>
+  typeof value === 'string' && value !== '' && value !== 'undefined' ? value : undefined
+
+function connectionOf(row: Record<string, unknown>): KnownConnection {
+  const properties = row['client_properties'] as { connection_name?: unknown } | undefined
+  return {
+    name: text(row['name']) ?? '',
+    node: text(row['node']),
+    user: text(row['user']),
+    vhost: text(row['vhost']),
+    ip: text(row['peer_host'])?.replace(/^::ffff:(?=\d+\.)/i, ''),
+    port: typeof row['peer_port'] === 'number' ? row['peer_port'] : undefined,
+    client: text(row['user_provided_name']) ?? text(properties?.connection_name),
+    protocol: text(row['protocol'])?.replace(/^AMQP /, ''),
+    openedMs: typeof row['connected_at'] === 'number' ? row['connected_at'] : 0,
+    channels: typeof row['channels'] === 'number' ? row['channels'] : 1,
+  }
+}
+
+function queueOf(row: Record<string, unknown>): RabbitmqFields {
+  const fields = row as RabbitmqFields
+  const { vhost, arguments: given } = fields
+  const hasArguments = given !== undefined && Object.keys(given).length > 0
+  const { arguments: _, ...facts } = queueFacts(fields)
+  const queue = text(row['name'])
+  return { ...facts, ...(hasArguments && { arguments: given }), ...(vhost && { vhost }), ...(queue && { queue }) }
+}
