@@ -12,6 +12,7 @@ import { openTransport } from '../transport/open-transport.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
 import { followEvents } from './follow.ts'
 import { formatEvent } from './format-event.ts'
+import { attributed, withoutBackground, withoutOwn } from './event-view.ts'
 import { parseWhen } from './when.ts'
 
 interface EventsArgs extends GlobalArgs {
@@ -22,6 +23,7 @@ interface EventsArgs extends GlobalArgs {
   readonly limit: number
   readonly output: 'text' | 'json'
   readonly utc: boolean
+  readonly all: boolean
 }
 
 export const command: CommandModule<GlobalArgs, EventsArgs> = {
@@ -35,6 +37,11 @@ export const command: CommandModule<GlobalArgs, EventsArgs> = {
       .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'Go on with what arrives' })
       .option('limit', { alias: 'n', type: 'number', default: 100, describe: 'The newest so many' })
       .option('output', { choices: ['text', 'json'] as const, default: 'text' as const, describe: 'json: one a line' })
+      .option('all', {
+        type: 'boolean',
+        default: false,
+        describe: "Also Thump's own queues, connections and probes, and each piece of evidence by itself",
+      })
       .option('utc', { type: 'boolean', default: false, describe: 'Times in UTC, not in the configured zone' })
       .example('$0 events', 'the last hour')
       .example("$0 events 'amqp.operation: queue.delete and user.name: app'", 'which queues app deleted')
@@ -51,13 +58,15 @@ export const command: CommandModule<GlobalArgs, EventsArgs> = {
     const range = rangeOf(argv, context)
     if (!range) return
     const print = printer(argv, context)
+    const query = argv.all ? parsed.query : withoutBackground(parsed.query)
     const deps = { log: context.log, metrics: createMetrics(), now: systemClock }
     const shutdown = new Shutdown()
     try {
       const { search } = shutdown.own('storage', await openStorage(context.config, deps, 'read'))
-      const found = await newest(search, parsed.query, range, argv.limit)
-      for (const event of found) print(event)
-      if (argv.follow) await follow(context, parsed.query, shutdown, print, new Set(found.map(({ event }) => event.id)))
+      const found = await newest(search, query, range, argv.limit)
+      for (const event of argv.all ? found : await attributed(search, found)) print(event)
+      const live = argv.all ? parsed.query : withoutOwn(parsed.query)
+      if (argv.follow) await follow(context, live, shutdown, print, new Set(found.map(({ event }) => event.id)))
       else if (found.length === 0) await explainEmptiness(search, range, context)
     } finally {
       await shutdown.run(AbortSignal.timeout(5000))

@@ -3,6 +3,7 @@ import type { TopicName } from '../../event/topics.ts'
 import { fieldValue } from '../rules/field.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { AlertRecord, KeyValue } from '../transition.ts'
+import { asksForBackground, isBackground } from './background.ts'
 import { Changes, type ChangeSet, type NewTransition } from './changes.ts'
 import type { Hit, KeyState } from './key-state.ts'
 import type { EngineBatch, EngineOptions, SavedState } from './engine-io.ts'
@@ -250,10 +251,12 @@ class EventTimeEngine implements Engine {
     if (topic === 'THUMP') this.#hear(event, atMs)
     if (!route) return
     const arrival = { event, id, atMs, topic, nowMs: this.#nowMs }
+    const isHidden = isBackground(event)
     for (const index of route.network.candidates(event)) {
       const runtime = route.runtimes[index] as RuleRuntime
       // A rule that hears its own alerts would never fall silent.
       if (topic === 'THUMP' && fieldValue(event, ['thump', 'alert', 'rule']) === runtime.rule.id) continue
+      if (isHidden && !asksForBackground(runtime.rule)) continue
       runtime.take(arrival, route.clocks[index] as RuleClock)
     }
     if (this.#heard.length > 0) this.#tellComposites()

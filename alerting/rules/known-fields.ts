@@ -26,7 +26,8 @@ const sources: ReadonlyArray<Produced<string>> = [
     topics: ['AMQP'],
     fields: `${everywhere} ${who} amqp.operation rabbitmq.queue rabbitmq.exchange rabbitmq.routing_keys rabbitmq.channel rabbitmq.pid rabbitmq.consumer_tag user.target.name
     rabbitmq.policy rabbitmq.parameter rabbitmq.arguments.* rabbitmq.durable rabbitmq.auto_delete rabbitmq.exclusive rabbitmq.type rabbitmq.attribution rabbitmq.candidates.*
-    related.id rabbitmq.alarm.* rabbitmq.event.* ${http}`,
+    rabbitmq.reason rabbitmq.status rabbitmq.link rabbitmq.consumers_seen rabbitmq.destination_exchange rabbitmq.protocol
+    tags related.id related.operation related.evidence user_agent.original rabbitmq.alarm.* rabbitmq.event.* ${http}`,
   },
   {
     source: 'firehose',

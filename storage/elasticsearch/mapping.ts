@@ -43,6 +43,8 @@ export const fields: Readonly<Record<string, Property>> = {
   'source.port': long,
   'client.name': keyword,
   'related.id': keyword,
+  'related.operation': keyword,
+  'related.evidence': keyword,
   'amqp.operation': keyword,
   'amqp.properties': flattened,
   'amqp.headers': flattened,

@@ -34,7 +34,7 @@ export function story({ isComplete = true } = {}) {
     correlator,
     event,
     /** Opens connection `id` from 10.0.0.`id`, with one channel, pid `id` * 10. */
-    open(ms: number, id: number, user: string, vhost = '/') {
+    open: (ms: number, id: number, user: string, vhost = '/') => {
       const name = `10.0.0.${id}:5000 -> 10.0.0.1:5672`
       const by = { user, vhost, user_who_performed_action: user }
       event(ms, 'connection.created', {
@@ -53,14 +53,14 @@ export function story({ isComplete = true } = {}) {
     close: (ms: number, id: number) =>
       event(ms, 'connection.closed', { name: `10.0.0.${id}:5000 -> 10.0.0.1:5672`, pid: pid(id), node, vhost: '' }),
     pid,
-    access(ms: number, user: string, request: string, status = 204, ip = '10.0.0.99') {
+    access: (ms: number, user: string, request: string, status = 204, ip = '10.0.0.99') => {
       const stamp = `22/Nov/2026:17:14:${String(Math.floor(ms / 1000)).padStart(2, '0')} +0000`
       const text = `${ip} - ${user} [${stamp}] "${request} HTTP/1.1" ${status} 0 "" "curl/7.88.1"`
       const event = { ...line(ms, 'rabbitmq.access', `access-${ms}`, text), ...parseAccessLine(text) } as ThumpEvent
       event.event = { id: `access-${ms}`, dataset: 'rabbitmq.access' }
       return correlator.derive(event).map((emitted) => emitted.event)
     },
-    log(ms: number, message: string, fields: Partial<ThumpEvent> = {}) {
+    log: (ms: number, message: string, fields: Partial<ThumpEvent> = {}) => {
       const found = recognise(message)
       const event = { ...line(ms, 'rabbitmq.log', `log-${ms}`, message), ...found?.fields, ...fields } as ThumpEvent
       if (found) event.event.code = found.code

@@ -1,0 +1,38 @@
+import { attributionDataset } from '../../event/attribution.ts'
+import { internalTag, type ThumpEvent } from '../../event/event.ts'
+import type { Condition } from '../rules/condition.ts'
+import { fieldValue, fieldValues } from '../rules/field.ts'
+import type { Rule } from '../rules/rule.ts'
+
+/** Thump's own doings, and evidence of deeds that were counted already: rules see them only where they ask for them. */
+export function isBackground(event: ThumpEvent): boolean {
+  return (
+    fieldValue(event, ['event', 'dataset']) === attributionDataset ||
+    (event.tags !== undefined && fieldValues(event, ['tags']).includes(internalTag))
+  )
+}
+
+const asking = new WeakMap<Rule, boolean>()
+
+/** A rule asks for them by testing `tags` or `event.dataset`. */
+export function asksForBackground(rule: Rule): boolean {
+  let asks = asking.get(rule)
+  if (asks === undefined) asking.set(rule, (asks = conditionsOf(rule).some(tests)))
+  return asks
+}
+
+function conditionsOf({ where, spec }: Rule): Condition[] {
+  return spec.kind === 'sequence' ? [where, ...spec.steps.map(({ condition }) => condition)] : [where]
+}
+
+function tests(condition: Condition): boolean {
+  switch (condition.kind) {
+    case 'all':
+    case 'any':
+      return condition.parts.some(tests)
+    case 'not':
+      return tests(condition.part)
+    case 'test':
+      return /^(?:tags|event\.dataset)$/.test(condition.path.join('.'))
+  }
+}
