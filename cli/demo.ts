@@ -7,6 +7,7 @@ import type { ThumpEvent } from '../event/event.ts'
 import type { Shutdown } from '../runtime/shutdown.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
 import { type DemoTarget, demoConfig } from './demo-config.ts'
+import { isNews } from './event-view.ts'
 import { followEvents } from './follow.ts'
 import { formatEvent } from './format-event.ts'
 import { runRole } from './run-role.ts'
@@ -65,7 +66,13 @@ interface Watched {
 async function ownBroker(dir: string, say: (line: string) => void, shutdown: Shutdown): Promise<Watched> {
   const { broker, accounts } = shutdown.own('broker', await startDemoBroker({ dir, onProgress: say }))
   const { amqpUrl, managementUrl } = broker
-  const target = { amqpUrl, managementUrl, logs: [join(broker.logDir, '*.log')], account: accounts.thump, isOwn: true }
+  const target = {
+    amqpUrl,
+    managementUrl,
+    logs: [join(broker.logDir, '*.log'), join(broker.logDir, 'access.log*')],
+    account: accounts.thump,
+    isOwn: true,
+  }
   return { target, workload: { amqpUrl, managementUrl, accounts } }
 }
 
@@ -108,9 +115,11 @@ async function start(context: Context, shutdown: Shutdown, say: (line: string) =
   say(`watching; alerts are listed at http://127.0.0.1:${alerting.port}/api/v1/alerts`)
 }
 
-/** What nobody looks at live: heartbeats, Thump's own doings, and quiet lines in which the catalogue recognised nothing. */
-function isRoutine({ event, log, tags }: ThumpEvent): boolean {
-  if (event.action === 'heartbeat' || tags?.includes('thump-internal') === true) return true
+/** What nobody looks at live: heartbeats, Thump's own doings, requests that went well, lines that the catalogue does not know. */
+function isRoutine(shown: ThumpEvent): boolean {
+  const { event, log } = shown
+  if (event.action === 'heartbeat' || !isNews(shown)) return true
+  if (event.dataset === 'rabbitmq.access') return event.outcome === 'success'
   return event.dataset === 'rabbitmq.log' && event.code === undefined && /^(debug|info|notice)$/.test(log?.level ?? '')
 }
 

@@ -3,8 +3,14 @@ import { internalTag, type ThumpEvent } from '../event/event.ts'
 import type { QueryNode } from '../storage/query/query.ts'
 import type { EventSearch } from '../storage/storage.ts'
 
+/** Live, beside the line it stands in, only a request's evidence is news: who did what was printed a moment before. */
+export function isNews({ event, tags, rabbitmq }: ThumpEvent): boolean {
+  if (tags?.includes(internalTag) === true) return false
+  return event.dataset !== attributionDataset || rabbitmq?.attribution === 'http-api'
+}
+
 /** What people do not ask about unless they name it: Thump's own doings. */
-export function withoutOwn(query: QueryNode): QueryNode {
+function withoutOwn(query: QueryNode): QueryNode {
   return mentions(query, 'tags') ? query : without(query, 'tags', internalTag)
 }
 
@@ -17,6 +23,11 @@ export function withoutBackground(query: QueryNode): QueryNode {
 function without(query: QueryNode, path: string, value: string): QueryNode {
   const node: QueryNode = { kind: 'not', node: { kind: 'field', path, value, isPattern: false } }
   return query.kind === 'all' ? node : { kind: 'and', nodes: [query, node] }
+}
+
+/** Does the query ask for what is hidden else? */
+export function asksForBackground(query: QueryNode): boolean {
+  return mentions(query, 'tags') || mentions(query, 'event.dataset')
 }
 
 function mentions(query: QueryNode, path: string): boolean {

@@ -12,7 +12,7 @@ import { openTransport } from '../transport/open-transport.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
 import { followEvents } from './follow.ts'
 import { formatEvent } from './format-event.ts'
-import { attributed, withoutBackground, withoutOwn } from './event-view.ts'
+import { asksForBackground, attributed, isNews, withoutBackground } from './event-view.ts'
 import { parseWhen } from './when.ts'
 
 interface EventsArgs extends GlobalArgs {
@@ -65,8 +65,9 @@ export const command: CommandModule<GlobalArgs, EventsArgs> = {
       const { search } = shutdown.own('storage', await openStorage(context.config, deps, 'read'))
       const found = await newest(search, query, range, argv.limit)
       for (const event of argv.all ? found : await attributed(search, found)) print(event)
-      const live = argv.all ? parsed.query : withoutOwn(parsed.query)
-      if (argv.follow) await follow(context, live, shutdown, print, new Set(found.map(({ event }) => event.id)))
+      const live = argv.all || asksForBackground(parsed.query) ? print : newsOnly(print)
+      const shown = new Set(found.map(({ event }) => event.id))
+      if (argv.follow) await follow(context, parsed.query, shutdown, live, shown)
       else if (found.length === 0) await explainEmptiness(search, range, context)
     } finally {
       await shutdown.run(AbortSignal.timeout(5000))
@@ -91,6 +92,12 @@ function printer({ output, utc }: EventsArgs, { out, colour, config, isTty }: Co
   return (event) => {
     const columns = isTty ? process.stdout.columns : undefined
     out.write(`${formatEvent(event, { colour, timezone, columns })}\n`)
+  }
+}
+
+function newsOnly(print: (event: ThumpEvent) => void): (event: ThumpEvent) => void {
+  return (event) => {
+    if (isNews(event)) print(event)
   }
 }
 

@@ -31,6 +31,8 @@ export function observe(event: ThumpEvent, { connections, queues }: Known): void
       const channel = connections.channel(fields.pid)
       if (fields.pid === undefined || !channel) return
       tellChannel(event, fields, connections)
+      const { connection, number } = channel
+      event.message = event.message.replace(fields.pid, () => `${connection} (${number ?? '?'})`)
       return connections.closeChannel(fields.pid)
     }
     case 'consumer.created': {

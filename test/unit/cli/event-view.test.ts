@@ -1,21 +1,20 @@
 import { expect, test } from 'vitest'
-import { withoutBackground, withoutOwn } from '../../../cli/event-view.ts'
+import { isNews, withoutBackground } from '../../../cli/event-view.ts'
 import type { ThumpEvent } from '../../../event/event.ts'
 import { matchesQuery } from '../../../storage/query/matches.ts'
 import { parseQuery } from '../../../storage/query/parse.ts'
 
-const shown = (text: string, hide: typeof withoutOwn, more: Partial<ThumpEvent>) => {
+const sample: ThumpEvent = {
+  '@timestamp': '2026-11-22T17:14:07.000Z',
+  event: { id: 'x', dataset: 'rabbitmq.event' },
+  message: 'm',
+  service: { type: 'rabbitmq' },
+  agent: { id: 'a', version: '0' },
+}
+const shown = (text: string, more: Partial<ThumpEvent>) => {
   const parsed = parseQuery(text)
   if (!parsed.ok) throw new Error(text)
-  const event: ThumpEvent = {
-    '@timestamp': '2026-11-22T17:14:07.000Z',
-    event: { id: 'x', dataset: 'rabbitmq.event' },
-    message: 'm',
-    service: { type: 'rabbitmq' },
-    agent: { id: 'a', version: '0' },
-    ...more,
-  }
-  return matchesQuery(hide(parsed.query), event)
+  return matchesQuery(withoutBackground(parsed.query), { ...sample, ...more })
 }
 const own = { tags: ['thump-internal'] }
 const evidence = { event: { id: 'x', dataset: 'rabbitmq.attribution' } }
@@ -28,10 +27,11 @@ test.each([
   ['event.dataset: rabbitmq.attribution', evidence, true],
   ['', {}, true],
 ])('“%s” on an event with %j: shown is %j', (query, more, isShown) => {
-  expect(shown(query, withoutBackground, more)).toBe(isShown)
+  expect(shown(query, more)).toBe(isShown)
 })
 
-test('a live view shows evidence as it comes: its deed has been printed', () => {
-  expect(shown('', withoutOwn, evidence)).toBe(true)
-  expect(shown('', withoutOwn, own)).toBe(false)
+test('live, evidence is news where it tells of a request; what a log line tells stands in that line', () => {
+  const of = (attribution: string, tags?: string[]) =>
+    isNews({ ...sample, ...evidence, rabbitmq: { attribution }, ...(tags && { tags }) })
+  expect([of('http-api'), of('amqp'), of('http-api', own.tags)]).toEqual([true, false, false])
 })
