@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs'
 import { formatProblem } from '../runtime/errors.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
+import { command as backtest } from './rules-backtest.ts'
 import { command as explain } from './rules-explain.ts'
 import { command as test } from './rules-test.ts'
 
@@ -84,7 +85,14 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   command: 'rules <action>',
   describe: 'Lint, test, explain and list rules',
   builder: (yargs) =>
-    yargs.command(lint).command(test).command(explain).command(list).command(schema).demandCommand(1) as never,
+    yargs
+      .command(lint)
+      .command(test)
+      .command(backtest)
+      .command(explain)
+      .command(list)
+      .command(schema)
+      .demandCommand(1) as never,
   handler: () => {},
 }
 
