@@ -3,6 +3,7 @@ import { formatProblem } from '../runtime/errors.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
 import { command as backtest } from './rules-backtest.ts'
 import { command as explain } from './rules-explain.ts'
+import { command as importRules } from './rules-import.ts'
 import { command as test } from './rules-test.ts'
 
 interface LintArgs extends GlobalArgs {
@@ -92,6 +93,7 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
       .command(explain)
       .command(list)
       .command(schema)
+      .command(importRules)
       .demandCommand(1) as never,
   handler: () => {},
 }
