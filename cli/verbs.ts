@@ -41,6 +41,11 @@ export const verbs: readonly Verb[] = [
     load: () => import('./export.ts'),
   },
   {
+    command: 'migrate',
+    describe: 'Move up from the embedded kinds to Elasticsearch or Kafka, without loss',
+    load: () => import('./migrate.ts'),
+  },
+  {
     command: 'rules',
     describe: 'Lint, test, explain and list rules',
     load: () => import('./rules.ts'),

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { TopicName } from '../event/topics.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import { ConfigError } from '../runtime/errors.ts'
 import type { Logger } from '../runtime/log.ts'
@@ -19,14 +20,8 @@ export async function openTransport(
   deps: TransportDeps,
   mode: 'write' | 'read' = 'write',
 ): Promise<Started<Transport>> {
-  const { kind, topics, embedded, kafka } = config.transport
-  const names = {
-    APP: topics.app,
-    AMQP: topics.amqp,
-    METRIC: topics.metric,
-    THUMP: topics.self,
-    DEADLETTER: topics.deadLetter,
-  }
+  const { kind, embedded, kafka } = config.transport
+  const names = topicNamesOf(config)
   if (kind === 'embedded') {
     const { createEmbeddedTransport } = await import('./embedded/embedded-transport.ts')
     return createEmbeddedTransport(
@@ -43,6 +38,17 @@ export async function openTransport(
   }
   const { createKafkaTransport } = await import('./kafka/kafka-transport.ts')
   return createKafkaTransport({ ...kafka, topics: names }, deps)
+}
+
+/** What the topics are called on the wire, and on disk. */
+export function topicNamesOf({ transport: { topics } }: Config): Readonly<Record<TopicName, string>> {
+  return {
+    APP: topics.app,
+    AMQP: topics.amqp,
+    METRIC: topics.metric,
+    THUMP: topics.self,
+    DEADLETTER: topics.deadLetter,
+  }
 }
 
 /** The embedded log belongs to one process: a single role would be alone with it. Throws ConfigError. */

@@ -43,32 +43,14 @@ export function createInboxProducer(dir: string): Producer & { isConnected(): bo
   }
 }
 
-/** Takes in what other processes left, in the order it came, until stopped. What cannot be read is set aside and told. */
+/** Takes in what other processes left, in the order it came, until stopped. */
 export function startInbox(dir: string, producer: Producer, log: Logger): Started<undefined> {
-  const inbox = inboxDir(dir)
   const stopping = new AbortController()
   const { signal } = stopping
-  const takeIn = async () => {
-    if (!existsSync(inbox)) return
-    for (const name of readdirSync(inbox).toSorted()) {
-      if (!name.endsWith('.json')) continue
-      const path = join(inbox, name)
-      const records = decode(readFileSync(path, 'utf8'))
-      if (!records) {
-        renameSync(path, `${path}.damaged`)
-        log.error({ path: `${path}.damaged` }, 'records left by another process are damaged: set aside')
-        continue
-      }
-      const { rejected } = await producer.send(records, signal)
-      for (const { reason, error } of rejected) log.error({ path, reason, error }, 'a record left here is refused')
-      // Killed before this they come again under the same ids.
-      rmSync(path)
-    }
-  }
   const running = (async () => {
     while (!signal.aborted) {
-      await takeIn().catch((err: unknown) => {
-        if (!signal.aborted) log.error({ err, inbox }, 'records left by other processes cannot be taken in')
+      await takeInbox(dir, producer, log, signal).catch((err: unknown) => {
+        if (!signal.aborted) log.error({ err, dir }, 'records left by other processes cannot be taken in')
       })
       await sleep(lookEveryMs, signal).catch(() => {})
     }
@@ -78,6 +60,29 @@ export function startInbox(dir: string, producer: Producer, log: Logger): Starte
     await running
   }
   return { value: undefined, stop }
+}
+
+/** Sends what lies there on, and removes it; how many records. What cannot be read is set aside and told. */
+export async function takeInbox(dir: string, producer: Producer, log: Logger, signal: AbortSignal): Promise<number> {
+  const inbox = inboxDir(dir)
+  let taken = 0
+  if (!existsSync(inbox)) return taken
+  for (const name of readdirSync(inbox).toSorted()) {
+    if (!name.endsWith('.json')) continue
+    const path = join(inbox, name)
+    const records = decode(readFileSync(path, 'utf8'))
+    if (!records) {
+      renameSync(path, `${path}.damaged`)
+      log.error({ path: `${path}.damaged` }, 'records left by another process are damaged: set aside')
+      continue
+    }
+    const { rejected } = await producer.send(records, signal)
+    for (const { reason, error } of rejected) log.error({ path, reason, error }, 'a record left here is refused')
+    // Killed before this they come again under the same ids.
+    rmSync(path)
+    taken += records.length - rejected.length
+  }
+  return taken
 }
 
 /** A checksum before the text: a torn or changed file is told from a whole one. */
