@@ -1,0 +1,23 @@
+import type { SelfReport } from '../../self-events.ts'
+import type { CoverageMeter } from './coverage-meter.ts'
+import type { Tally } from './session.ts'
+
+/** What is told of a vhost each minute: what came and what became of it, set against what happened. Counts are since the start. */
+export function coverageReport(vhost: string, tally: Tally, meter: CoverageMeter | undefined): SelfReport {
+  const { received, own, captured, dropped } = tally
+  const coverage = meter?.coverage()
+  const unknown = meter ? meter.unknown() : 'nobody is named to read the counters (agent.resources)'
+  return {
+    action: 'firehose.coverage',
+    message: `firehose of vhost '${vhost}': ${captured} of ${received - own} traces handed on`,
+    fields: {
+      vhost,
+      received: received - own,
+      captured,
+      dropped,
+      ...(meter && { happened: meter.happened() }),
+      ...(coverage && { coverage_ratio: coverage.ratio, broker_dropped_estimate: coverage.lost }),
+      ...(unknown !== undefined && { coverage_unknown: unknown }),
+    },
+  }
+}
