@@ -1,5 +1,5 @@
 import type { ManagementAccount } from '../../broker/management.ts'
-import { addSample, type Coverage, coverageOf, type CoverageSample } from './coverage.ts'
+import { addSample, coverageOf, type CoverageSample, lostBetween } from './coverage.ts'
 import { createNodeCounters } from './node-counters.ts'
 import type { TraceBindings } from './queue.ts'
 import type { Tally } from './session.ts'
@@ -10,6 +10,20 @@ export interface MeterDeps {
   readonly vhost: string
   readonly bindings: TraceBindings
   readonly tally: Tally
+}
+
+/** All but `ratio` since the agent's start. */
+export interface Measured {
+  /** Publishes and deliveries by the node's counters. */
+  readonly happened: number
+  /** Those of them while no trace queue stood. */
+  readonly unwatched: number
+  /** The broker's drops: an estimate. */
+  readonly lost: number
+  /** Captured of what happened, of the last five minutes. */
+  readonly ratio: number | undefined
+  /** Why nothing can be measured; undefined where it can. */
+  readonly unknown: string | undefined
 }
 
 /** What stands around one look at the counters. */
@@ -32,6 +46,7 @@ export function createCoverageMeter({ account, vhost, bindings, tally }: MeterDe
   let watched = 0
   let wasConsuming = false
   let samples: readonly CoverageSample[] = []
+  let first: CoverageSample | undefined
   let unknown: string | undefined = 'nothing measured yet'
 
   const added = async (around: Surroundings, signal: AbortSignal): Promise<number | undefined> => {
@@ -46,7 +61,7 @@ export function createCoverageMeter({ account, vhost, bindings, tally }: MeterDe
     }
   }
   return {
-    /** One look; where nothing can be read, `unknown` says why. Throws only for want of an answer. */
+    /** One look. Throws for want of an answer; `measured` then says why. */
     async look(around: Surroundings, signal: AbortSignal): Promise<void> {
       const more = await added(around, signal)
       const { received, own, captured, waiting } = tally
@@ -57,12 +72,15 @@ export function createCoverageMeter({ account, vhost, bindings, tally }: MeterDe
       happened += more ?? 0
       if (isWatched) watched += more ?? 0
       const sample = { atMs: around.atMs, happened, watched, received: received - own, waiting, captured }
+      first ??= sample
       samples = addSample(samples, sample)
     },
-    coverage: (): Coverage | undefined => coverageOf(samples),
-    unknown: () => unknown,
-    /** Since the agent's start: by the node's counters. */
-    happened: () => happened,
+    measured(): Measured {
+      const ratio = coverageOf(samples)
+      const last = samples.at(-1)
+      const lost = first && last && lostBetween(first, last)
+      return { happened, unwatched: happened - watched, lost: lost ?? 0, ratio, unknown }
+    },
   }
 }
 export type CoverageMeter = ReturnType<typeof createCoverageMeter>

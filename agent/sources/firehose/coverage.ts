@@ -13,13 +13,6 @@ export interface CoverageSample {
   readonly captured: number
 }
 
-export interface Coverage {
-  /** Captured of what happened, 0 to 1. */
-  readonly ratio: number
-  /** The broker tells no one what it dropped: this is an estimate. */
-  readonly lost: number
-}
-
 const windowMs = 5 * 60_000
 /** Of too few messages nothing can be said. */
 const fewest = 20
@@ -29,17 +22,16 @@ export function addSample(samples: readonly CoverageSample[], next: CoverageSamp
   return [...samples.filter(({ atMs }) => next.atMs - atMs <= windowMs), next]
 }
 
-/** Over the window; undefined where too little happened. */
-export function coverageOf(samples: readonly CoverageSample[]): Coverage | undefined {
+/** Captured of what happened over the window, 0 to 1; undefined where too little happened. */
+export function coverageOf(samples: readonly CoverageSample[]): number | undefined {
   const [first, last] = [samples[0], samples.at(-1)]
   if (!first || !last) return undefined
   const happened = last.happened - first.happened
   if (happened < fewest) return undefined
-  const captured = last.captured - first.captured
-  return { ratio: Math.min(1, captured / happened), lost: lostBetween(first, last) }
+  return Math.min(1, (last.captured - first.captured) / happened)
 }
 
-/** Watched, but neither given to us nor waiting. */
+/** What the broker dropped, which it tells no one: watched, but neither given to us nor waiting. */
 export function lostBetween(first: CoverageSample, last: CoverageSample): number {
   const watched = last.watched - first.watched
   return Math.max(0, watched - (last.received - first.received) - (last.waiting - first.waiting))

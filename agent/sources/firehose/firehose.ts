@@ -56,8 +56,6 @@ const spareFactor = 5
 /** Of one core. */
 const maxCpu = 0.8
 const reportEveryMs = 60_000
-/** The node's counters list every exchange and queue: looked at more rarely than its memory. */
-const looksPerMeasure = 3
 /** What is in hand at the end may still arrive. */
 const lastWordMs = 3000
 
@@ -234,7 +232,7 @@ class Firehose implements SourceStatus {
     const { signal } = this.stopping
     let hasSeen = false
     let last = this.#effort()
-    for (let look = 0; !signal.aborted; look++) {
+    while (!signal.aborted) {
       const view = await this.#watcher?.broker(signal).catch(() => undefined)
       hasSeen ||= view !== undefined
       const effort = this.#effort()
@@ -254,7 +252,7 @@ class Firehose implements SourceStatus {
       for (const lane of this.#lanes) {
         const seen = vhosts?.get(lane.vhost)
         if (seen) await this.#lookAt(lane, seen, view).catch(() => {})
-        if (look % looksPerMeasure === 0) await this.#measure(lane, seen).catch(() => {})
+        await this.#measure(lane, seen).catch(() => {})
       }
       this.#report()
       await sleep(this.#lookEveryMs, signal).catch(() => {})
@@ -311,8 +309,9 @@ class Firehose implements SourceStatus {
   async #measure(lane: Lane, view: VhostView | undefined): Promise<void> {
     const { meter, isClustered, vhost } = lane
     const isConsuming = lane.detail === undefined && lane.isTracing !== false
-    await meter?.look({ atMs: this.#deps.now(), isConsuming, isClustered, view }, this.stopping.signal)
-    this.#telemetry.coverage(vhost, meter?.coverage())
+    if (!meter) return
+    await meter.look({ atMs: this.#deps.now(), isConsuming, isClustered, view }, this.stopping.signal)
+    this.#telemetry.measured(vhost, meter.measured())
   }
 
   #report(): void {

@@ -1,6 +1,6 @@
 import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
-import type { Coverage } from './coverage.ts'
+import type { Measured } from './coverage-meter.ts'
 import { stopReasons, type StopReason } from './guard.ts'
 
 export type DropReason = 'own' | 'malformed' | 'rate' | 'session-ended' | 'stopping'
@@ -18,7 +18,17 @@ export function createFirehoseTelemetry(deps: { log: Logger; metrics: Metrics })
   )
   const lost = metrics.gauge(
     'thump_firehose_broker_dropped_estimate',
-    'Traces the broker is estimated to have dropped in five minutes; it does not tell',
+    'Traces the broker is estimated to have dropped since the start; it does not tell',
+    ['vhost'],
+  )
+  const happened = metrics.gauge(
+    'thump_firehose_happened',
+    "Publishes and deliveries since the start by the node's own counters, for the firehose's bindings",
+    ['vhost'],
+  )
+  const unwatched = metrics.gauge(
+    'thump_firehose_unwatched',
+    'Those of them while no trace queue stood: stopped, or not connected',
     ['vhost'],
   )
   const open = metrics.gauge('thump_firehose_open', '1 while the firehose may run, 0 while it is stopped for safety')
@@ -30,15 +40,13 @@ export function createFirehoseTelemetry(deps: { log: Logger; metrics: Metrics })
     log,
     read: (count: number) => read.inc({ source: 'firehose' }, count),
     dropped: (reason: DropReason, count = 1) => dropped.inc({ source: 'firehose', reason }, count),
-    /** Without an answer the gauges have no value rather than an old one. */
-    coverage: (vhost: string, found: Coverage | undefined) => {
-      if (found) {
-        coverage.set({ vhost }, found.ratio)
-        lost.set({ vhost }, found.lost)
-      } else {
-        coverage.remove({ vhost })
-        lost.remove({ vhost })
-      }
+    measured: (vhost: string, found: Measured) => {
+      // Where nothing can be said, no value rather than an old one.
+      if (found.ratio === undefined) coverage.remove({ vhost })
+      else coverage.set({ vhost }, found.ratio)
+      lost.set({ vhost }, found.lost)
+      unwatched.set({ vhost }, found.unwatched)
+      happened.set({ vhost }, found.happened)
     },
     stopped: (reason: StopReason, facts: object) => {
       open.set(0)

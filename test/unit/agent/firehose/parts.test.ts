@@ -1,7 +1,7 @@
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { type BodyOptions, createBodyDescriber } from '../../../../agent/sources/firehose/body.ts'
-import { addSample, type CoverageSample, coverageOf } from '../../../../agent/sources/firehose/coverage.ts'
+import { addSample, type CoverageSample, coverageOf, lostBetween } from '../../../../agent/sources/firehose/coverage.ts'
 import { addedSince, seriesOf } from '../../../../agent/sources/firehose/counter-series.ts'
 import { bindingKeysOf } from '../../../../agent/sources/firehose/queue.ts'
 import { createRateLimit } from '../../../../agent/sources/firehose/rate-limit.ts'
@@ -69,7 +69,10 @@ describe('a body', () => {
 
 describe('coverage', () => {
   const zero: CoverageSample = { atMs: 0, happened: 0, watched: 0, received: 0, waiting: 0, captured: 0 }
-  const over = (last: Partial<CoverageSample>) => coverageOf([zero, { ...zero, atMs: 1000, ...last }])
+  const over = (change: Partial<CoverageSample>) => {
+    const last = { ...zero, atMs: 1000, ...change }
+    return { ratio: coverageOf([zero, last]), lost: lostBetween(zero, last) }
+  }
 
   test('is one when each publish and delivery was captured', () => {
     expect(over({ happened: 200, watched: 200, received: 200, captured: 200 })).toEqual({ ratio: 1, lost: 0 })
@@ -84,7 +87,7 @@ describe('coverage', () => {
   })
 
   test('says nothing of a handful', () => {
-    expect(over({ happened: 5, watched: 5, received: 5, captured: 5 })).toBeUndefined()
+    expect(over({ happened: 5, watched: 5, received: 5, captured: 5 }).ratio).toBeUndefined()
     expect(coverageOf([])).toBeUndefined()
   })
 
