@@ -46,7 +46,6 @@ export function createNodeCounters(account: ManagementAccount, vhost: string, bi
     },
   }
 }
-export type NodeCounters = ReturnType<typeof createNodeCounters>
 
 /** Where the node beside us serves its metrics. Throws where it does not, or only over TLS. */
 async function metricsOrigin(account: ManagementAccount, signal: AbortSignal): Promise<string> {

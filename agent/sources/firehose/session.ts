@@ -115,7 +115,7 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
   }
 }
 
-function drop({ tally, telemetry }: SessionDeps, reason: DropReason, count = 1): void {
+function drop({ tally, telemetry }: SessionDeps, reason: DropReason, count = 1): undefined {
   if (count === 0) return
   if (reason === 'own') tally.own += count
   else tally.dropped += count
@@ -133,13 +133,13 @@ function createForward(deps: SessionDeps) {
   const addLatency = createLatency()
   const eventOf = (message: ConsumeMessage): Emitted['event'] | undefined => {
     const { routingKey } = message.fields
-    if (isOwnTrace(routingKey)) return void drop(deps, 'own')
+    if (isOwnTrace(routingKey)) return drop(deps, 'own')
     const atMs = now()
-    if (!deps.mayPass(atMs)) return void drop(deps, 'rate')
+    if (!deps.mayPass(atMs)) return drop(deps, 'rate')
     const headers = (message.properties.headers ?? {}) as Record<string, unknown>
     const context = { identity, atMs, sequence: deps.nextSequence(), describeBody: deps.describeBody }
     const decoded = decodeTrace({ routingKey, headers, body: message.content }, context)
-    if (decoded.kind === 'drop') return void drop(deps, decoded.reason)
+    if (decoded.kind === 'drop') return drop(deps, decoded.reason)
     addLatency(decoded.event, atMs)
     return decoded.event
   }

@@ -55,7 +55,6 @@ export function createWatcher(account: ManagementAccount, identity: Identity) {
     },
   }
 }
-export type Watcher = ReturnType<typeof createWatcher>
 
 function numberIn(answer: Table, name: string): number {
   const value = (answer['message_stats'] as Table | undefined)?.[name]

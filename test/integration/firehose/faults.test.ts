@@ -120,7 +120,7 @@ test(
     const load = await startLoad(broker)
     shutdown.add('load', () => load.close())
     // A node that has just started knows nothing of itself yet.
-  const before = await eventually(async () => (await memoryOf(broker)).used || undefined)
+    const before = await eventually(async () => (await memoryOf(broker)).used || undefined)
 
     /** All that was read is accounted for, in Kafka or by reason; what was not read is estimated. */
     const expectAccounted = async (what: string) => {

@@ -183,10 +183,11 @@ test('the one pass over a text misses no sign of what a detector would find', ()
     fc.property(mixtures(), (text) => {
       const digits = asciiDigits(text)
       const found = signsOf(text)
-      for (const { name, sign, find } of builtins) {
-        const spans = find(text, digits, standIn)
+      for (const detector of builtins) {
+        const { name, sign } = detector
+        const spans = detector.find(text, digits, standIn)
         if (spans.length > 0) expect(found & sign, name).not.toBe(0)
-        if ((found & signs.wide) === 0) expect(find(text, text, standIn), name).toEqual(spans)
+        if ((found & signs.wide) === 0) expect(detector.find(text, text, standIn), name).toEqual(spans)
       }
     }),
     { numRuns: 4000 },
