@@ -6,21 +6,25 @@ import type { Health } from '../runtime/health.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { Shutdown, type Started } from '../runtime/shutdown.ts'
+import type { EventSearch } from '../storage/storage.ts'
 import type { Consumer, ConsumerHandlers, Transport } from '../transport/transport.ts'
 import { Committer } from './committer.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { startHistory } from './history.ts'
-import { startNotifier } from './notify/notifier.ts'
+import { createJournal } from './journal.ts'
+import { type Notifier, startNotifier } from './notify/notifier.ts'
 import type { Rule } from './rules/rule.ts'
-import { engineSchema, listAlerts } from './state/outbox.ts'
+import { engineSchema } from './state/outbox.ts'
 import type { StateDatabase } from './state/database.ts'
 import { loadState, trimAlerts } from './state/engine-store.ts'
 import { createTelemetry } from './telemetry.ts'
-import type { AlertRecord, KeyValue } from './transition.ts'
+import type { KeyValue } from './transition.ts'
 
 export interface ActiveDeps {
   readonly config: Config
   readonly transport: Transport
+  /** For the context of a message; the alerter works without it. */
+  readonly search: EventSearch
   readonly log: Logger
   readonly metrics: Metrics
   readonly health: Health
@@ -32,7 +36,8 @@ export interface ActiveAlerter {
   replaceRules(rules: readonly Rule[]): Promise<void>
   /** Sends the alerter's own events, in the background. */
   publish(records: readonly EncodedRecord[]): void
-  alerts(state: AlertRecord['state'] | undefined, limit: number): AlertRecord[]
+  /** The alerts, and what people do with them. */
+  readonly notifier: Notifier
   stateOf(ruleId: string, key: readonly KeyValue[]): ReturnType<Engine['stateOf']>
   status(): ReturnType<Engine['status']>
   isConnected(): boolean
@@ -51,7 +56,7 @@ export async function startActive(
   rules: readonly Rule[],
   deps: ActiveDeps,
 ): Promise<Started<ActiveAlerter>> {
-  const { config, transport, log, metrics, health, now } = deps
+  const { config, transport, search, log, metrics, health, now } = deps
   const { alerting } = config
   const telemetry = createTelemetry({ log, metrics })
   const shutdown = new Shutdown()
@@ -64,13 +69,16 @@ export async function startActive(
   })
   engine.start(rules, loadState(db), now())
   const producer = shutdown.own('producer', await transport.createProducer())
-  const history = shutdown.own('history', startHistory({ db, producer, cluster: config.cluster, log }))
+  const journal = createJournal(db, { cluster: config.cluster, now })
+  const history = shutdown.own('history', startHistory({ db, journal, producer, cluster: config.cluster, log }))
   let inhibitTargets = inhibitedBy(rules)
   const timezone = config.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
   const notifier = shutdown.own(
     'notifier',
     await startNotifier({
       db,
+      journal,
+      search,
       config: alerting,
       timezone,
       log,
@@ -78,6 +86,11 @@ export async function startActive(
       health,
       now,
       inhibitTargets: () => inhibitTargets,
+      async closeAlert(alertId) {
+        if (!engine.closeAlert(alertId, now())) return false
+        await committer.commit()
+        return true
+      },
     }),
   )
   let consumer: Consumer | undefined
@@ -116,7 +129,7 @@ export async function startActive(
         if (!stopping.signal.aborted) log.error({ err }, 'own events are not sent')
       })
     },
-    alerts: (state, limit) => listAlerts(db, state, limit),
+    notifier,
     stateOf: (ruleId, key) => engine.stateOf(ruleId, key),
     status: () => engine.status(),
     isConnected: () => started.value.isConnected(),

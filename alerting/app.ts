@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '../runtime/clock.ts'
+import type { AlertingConfig } from '../runtime/config/schema-alerting.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import { formatProblem } from '../runtime/errors.ts'
 import type { Health } from '../runtime/health.ts'
@@ -28,8 +29,11 @@ export interface AlertingDeps {
 }
 
 export interface Alerting {
-  /** Reads the rule files anew; a bad file keeps its last good version and says so. */
-  reload(): Promise<void>
+  /**
+   * Reads the rule files anew; a bad file keeps its last good version and says so. With a configuration its channels,
+   * routes and links are taken as well; throws ConfigError where they cannot work, and the old ones stay.
+   */
+  reload(alerting?: AlertingConfig): Promise<void>
   /** Where the HTTP API listens. */
   readonly port: number
 }
@@ -63,7 +67,7 @@ export async function startAlerting(deps: AlertingDeps): Promise<Started<Alertin
   })
   let stopped: Promise<void> | undefined
   return {
-    value: { reload: () => role.reload(), port: api.value.port },
+    value: { reload: (alerting) => role.reload(alerting), port: api.value.port },
     stop: () => (stopped ??= shutdown.run(AbortSignal.timeout(drainMs))),
   }
 }
@@ -71,7 +75,7 @@ export async function startAlerting(deps: AlertingDeps): Promise<Started<Alertin
 /** Standby until it has the lock, active from then on: never back. */
 class AlertingRole {
   active: ActiveAlerter | undefined
-  readonly #deps: AlertingDeps
+  #deps: AlertingDeps
   readonly #book: RuleBook
   readonly #log: Logger
   readonly #shutdown = new Shutdown()
@@ -110,8 +114,8 @@ class AlertingRole {
     await this.#shutdown.run(AbortSignal.timeout(drainMs))
   }
 
-  reload(): Promise<void> {
-    const reloaded = this.#reloading.catch(() => {}).then(() => this.#reload())
+  reload(alerting?: AlertingConfig): Promise<void> {
+    const reloaded = this.#reloading.catch(() => {}).then(() => this.#reload(alerting))
     this.#reloading = reloaded
     return reloaded
   }
@@ -126,7 +130,11 @@ class AlertingRole {
     this.#publish([])
   }
 
-  async #reload(): Promise<void> {
+  async #reload(alerting: AlertingConfig | undefined): Promise<void> {
+    if (alerting) {
+      this.active?.notifier.reconfigure(alerting)
+      this.#deps = { ...this.#deps, config: { ...this.#deps.config, alerting } }
+    }
     const before = this.#book.files()
     this.#book.reload()
     await this.active?.replaceRules(this.#book.rules())

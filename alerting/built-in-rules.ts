@@ -1,5 +1,8 @@
+import type { AlertingConfig } from '../runtime/config/schema-alerting.ts'
 import { parseRuleFile } from './rules/parse-file.ts'
 import type { Rule } from './rules/rule.ts'
+
+export const maintenanceRule = 'thump-maintenance'
 
 /** The alerter's own: a rule file that is not taken is an alert like any other. */
 const text = `
@@ -14,14 +17,32 @@ rules:
   summary: "rule file {{thump.rules.file}} has errors; its last good version runs: {{thump.rules.problem}}"
 `
 
-let parsed: readonly Rule[] | undefined
+/** What a drained node's log lines and figures say is the consequence of a deed, not news. */
+const maintenance = `
+rules:
+- id: ${maintenanceRule}
+  topic: APP
+  type: match
+  where: {event.code: maintenance-started}
+  resolveWhen: {event.code: [maintenance-ended, node-starting]}
+  groupBy: service.node.name
+  severity: info
+  summary: "{{service.node.name}} is put into maintenance; alerts about this node wait until it is back"
+  inhibits: {rules: ["*"], equal: [service.node.name]}
+`
 
-/** Rules that are always there. */
-export function builtInRules(): readonly Rule[] {
-  parsed ??= parseRuleFile('built-in', text, {
-    allowedLatenessMs: 30_000,
-    timezone: 'UTC',
-    keywords: () => undefined,
-  }).rules
-  return parsed
+const parsed = new Map<string, readonly Rule[]>()
+
+function rulesOf(source: string): readonly Rule[] {
+  const known = parsed.get(source)
+  if (known) return known
+  const options = { allowedLatenessMs: 30_000, timezone: 'UTC', keywords: () => undefined }
+  const { rules } = parseRuleFile('built-in', source, options)
+  parsed.set(source, rules)
+  return rules
+}
+
+/** Rules that are always there; the one of maintenance unless `alerting.maintenance.suppress` is false. */
+export function builtInRules({ maintenance: { suppress } }: Pick<AlertingConfig, 'maintenance'>): readonly Rule[] {
+  return [...rulesOf(text), ...(suppress ? rulesOf(maintenance) : [])]
 }

@@ -1,8 +1,11 @@
-import { fastify, type FastifyReply } from 'fastify'
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Started } from '../runtime/shutdown.ts'
 import type { ActiveAlerter } from './active.ts'
+import { addAlertRoutes } from './api-alerts.ts'
+import { addSilenceRoutes } from './api-silences.ts'
+import { addSlackRoute } from './api-slack.ts'
 import type { RuleBook } from './rule-book.ts'
-import type { AlertRecord, KeyValue } from './transition.ts'
+import type { KeyValue } from './transition.ts'
 
 export interface ApiDeps {
   readonly listen: { readonly host: string; readonly port: number }
@@ -12,45 +15,53 @@ export interface ApiDeps {
   readonly reload: () => Promise<void>
 }
 
-const maxAlerts = 10_000
-const states = ['firing', 'resolved']
+/** Answers for an alerter that is active; 503 while another one is. */
+export type WithAlerter = (
+  answer: (alerter: ActiveAlerter, request: FastifyRequest, reply: FastifyReply) => unknown,
+) => (request: FastifyRequest, reply: FastifyReply) => unknown
 
-/** `GET /api/v1/alerts`, `/api/v1/rules`, `/api/v1/state/{ruleId}`, `POST /api/v1/rules/reload`. */
+const bodyLimit = 256 * 1024
+
+/** `/api/v1/alerts`, `/silences`, `/rules`, `/state/{ruleId}`, `/slack/actions`; see docs/notifications.md. */
 export async function startApi({ listen, book, active, reload }: ApiDeps): Promise<Started<{ port: number }>> {
-  const server = fastify({ logger: false, forceCloseConnections: true })
-  // A page of some other site must not make the reader's browser reload rules.
+  const server = fastify({ logger: false, forceCloseConnections: true, bodyLimit })
+  // A page of some other site must not make the reader's browser silence anything.
   server.addHook('onRequest', async (request, reply) => {
     const { origin, host } = request.headers
     if (request.method !== 'GET' && origin !== undefined && !isOwn(origin, host))
       await reply.code(403).send({ error: 'cross-site request' })
   })
-  const standby = (reply: FastifyReply) =>
-    reply.code(503).send({ error: 'this alerter stands by: another holds the state' })
-  server.get('/api/v1/alerts', (request, reply) => {
+  server.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) =>
+    reply.code(error.statusCode ?? 500).send({ error: error.message }),
+  )
+  server.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ error: `there is no ${request.method} ${request.url.split('?')[0] ?? ''}` }),
+  )
+  const withAlerter: WithAlerter = (answer) => (request, reply) => {
     const alerter = active()
-    if (!alerter) return standby(reply)
-    const { state, limit = '1000' } = request.query as { state?: string; limit?: string }
-    if (state !== undefined && !states.includes(state))
-      return reply.code(400).send({ error: `state is ${states.join(' or ')}` })
-    const count = Math.min(maxAlerts, Math.max(1, Math.floor(Number(limit)) || 1000))
-    return { alerts: alerter.alerts(state as AlertRecord['state'] | undefined, count) }
-  })
+    if (alerter) return answer(alerter, request, reply)
+    return reply.code(503).send({ error: 'this alerter stands by: another holds the state' })
+  }
+  addAlertRoutes(server, withAlerter)
+  addSilenceRoutes(server, withAlerter)
+  await addSlackRoute(server, withAlerter)
   server.get('/api/v1/rules', () => rulesOf(book, active()))
   server.post('/api/v1/rules/reload', async () => {
     await reload()
     return rulesOf(book, active())
   })
-  server.get('/api/v1/state/:rule', (request, reply) => {
-    const alerter = active()
-    if (!alerter) return standby(reply)
-    const { rule } = request.params as { rule: string }
-    const status = alerter.status().find((candidate) => candidate.rule.id === rule)
-    if (!status) return reply.code(404).send({ error: `no rule "${rule}" runs` })
-    const state = findState(alerter, rule, request.query)
-    if (!state) return reply.code(404).send({ error: 'nothing is kept for this key' })
-    const { dueMs, key, ...rest } = state
-    return { rule, key, watermarkMs: status.watermarkMs, ...(Number.isFinite(dueMs) && { dueMs }), ...rest }
-  })
+  server.get(
+    '/api/v1/state/:rule',
+    withAlerter((alerter, request, reply) => {
+      const { rule } = request.params as { rule: string }
+      const status = alerter.status().find((candidate) => candidate.rule.id === rule)
+      if (!status) return reply.code(404).send({ error: `no rule "${rule}" runs` })
+      const state = findState(alerter, rule, request.query)
+      if (!state) return reply.code(404).send({ error: 'nothing is kept for this key' })
+      const { dueMs, key, ...rest } = state
+      return { rule, key, watermarkMs: status.watermarkMs, ...(Number.isFinite(dueMs) && { dueMs }), ...rest }
+    }),
+  )
   await server.listen(listen)
   const address = server.server.address()
   return {

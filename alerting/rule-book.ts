@@ -33,7 +33,7 @@ export function openRuleBook(config: Pick<Config, 'alerting' | 'dataDir' | 'time
   if (problems.some(({ severity }) => severity === 'error')) throw new ConfigError(problems)
   remember(path, lastGood, set)
   return {
-    rules: () => [...set.rules, ...builtInRules()],
+    rules: () => [...set.rules, ...builtInRules(alerting)],
     files: () => set.files,
     reload() {
       const owners = new Map(set.rules.map(({ id, place }) => [id, place.file]))

@@ -22,9 +22,17 @@ export function formatEvent(event: ThumpEvent, format: EventFormat): string {
   return `${paint(time, 'dim', format)} ${paint(label, styleOf(event), format)} ${shown}`
 }
 
+const alertLabels: Readonly<Record<string, string>> = {
+  'alert.resolved': 'RESOLVED',
+  'alert.notified': 'told',
+  'alert.rejected': 'not told',
+  'alert.acked': 'acknowledged',
+  'alert.closed': 'ended by hand',
+}
+
 /** The operation, the catalogue's code, the source's own word, else the level or the dataset. */
 function labelOf({ amqp, event, log }: ThumpEvent): string {
-  if (event.dataset === 'thump.alert') return event.action === 'alert.resolved' ? 'RESOLVED' : 'ALERT'
+  if (event.dataset === 'thump.alert') return alertLabels[event.action ?? ''] ?? 'ALERT'
   return amqp?.operation ?? event.code ?? event.action ?? log?.level ?? event.dataset
 }
 
@@ -38,7 +46,10 @@ function whoOf({ user, source, message, event }: ThumpEvent): string {
 }
 
 function styleOf({ event, log, amqp }: ThumpEvent): Style {
-  if (event.dataset === 'thump.alert') return event.action === 'alert.resolved' ? 'green' : 'alarm'
+  if (event.dataset === 'thump.alert') {
+    if (event.action === 'alert.firing') return 'alarm'
+    return event.action === 'alert.resolved' ? 'green' : event.action === 'alert.rejected' ? 'red' : 'dim'
+  }
   if (event.outcome === 'failure' || /^(error|critical|alert|emergency)$/.test(log?.level ?? '')) return 'red'
   if (log?.level === 'warning' || /\.(delete|purge|clear)$/.test(amqp?.operation ?? '')) return 'yellow'
   if (amqp?.operation === 'basic.publish' || amqp?.operation === 'basic.deliver') return 'dim'

@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs'
+import { type Wording, wordingFor } from '../alerting/notify/channel.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
 
@@ -72,9 +73,6 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   handler: () => {},
 }
 
-function wordingOf({ timezone, alerting: { publicUrl } }: Config): { timezone: string; publicUrl?: string } {
-  return {
-    timezone: timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
-    ...(publicUrl !== undefined && { publicUrl }),
-  }
+function wordingOf({ timezone, alerting }: Config): Wording {
+  return wordingFor(alerting, timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone)
 }

@@ -41,7 +41,7 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
     const context = loadContext(argv)
     await runRole(context, async (shutdown) => {
       const { alerting } = await startEverything(context, shutdown)
-      return { reload: () => alerting.reload() }
+      return { reload: async () => alerting.reload(loadContext(argv).config.alerting) }
     })
   },
 }

@@ -51,6 +51,16 @@ export const verbs: readonly Verb[] = [
     load: () => import('./rules.ts'),
   },
   {
+    command: 'alerts',
+    describe: 'What fires, and what is done about it: list, show, ack, resolve',
+    load: () => import('./alerts.ts'),
+  },
+  {
+    command: 'silences',
+    describe: 'Keep alerts quiet for a while: add, list, expire',
+    load: () => import('./silences.ts'),
+  },
+  {
     command: 'notify',
     describe: 'Try a channel, or see what a rule would tell',
     load: () => import('./notify.ts'),
@@ -91,6 +101,8 @@ const usages: Readonly<Record<string, string>> = {
   export: 'export [query]',
   config: 'config',
   rules: 'rules',
+  alerts: 'alerts',
+  silences: 'silences',
   notify: 'notify',
   redact: 'redact',
   setup: 'setup',

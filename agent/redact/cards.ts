@@ -1,5 +1,4 @@
-import { signs } from './signs.ts'
-import type { SignedDetector, Span } from './detector.ts'
+import type { Detector, Span } from './detector.ts'
 
 const run = /\d(?:[ .-]?\d){12,}/g
 
@@ -19,9 +18,9 @@ const brands: ReadonlyArray<readonly [RegExp, readonly number[]]> = [
 ]
 
 /** Card numbers: a brand's digits and length, and the Luhn check. The first six and the last four digits stay. */
-export const cards: SignedDetector = {
+export const cards: Detector = {
   name: 'cards',
-  sign: signs.long,
+  isNumeric: true,
   find(_text, digits) {
     const spans: Span[] = []
     run.lastIndex = 0

@@ -1,5 +1,4 @@
-import { signs } from './signs.ts'
-import type { SignedDetector, Span } from './detector.ts'
+import type { Detector, Span } from './detector.ts'
 
 const isLocal = (code: number) =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || localMarks.has(code)
@@ -10,9 +9,8 @@ const domain = /[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24}(?![A
 export const machineName = /^(?:rabbit[\w-]*|thump-agent)$/i
 
 /** Mail addresses. Looked for from each `@` outwards: linear, whatever the text. */
-export const emails: SignedDetector = {
+export const emails: Detector = {
   name: 'emails',
-  sign: signs.address,
   find(text, _digits, standIn) {
     const spans: Span[] = []
     for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', at + 1)) {

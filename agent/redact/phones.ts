@@ -1,5 +1,4 @@
-import { signs } from './signs.ts'
-import { type SignedDetector, type Span, spansOf, withoutOverlaps } from './detector.ts'
+import { type Detector, type Span, spansOf, withoutOverlaps } from './detector.ts'
 
 const mobile = /(?<!\d)(?:\+?82[ .-]?(?:\(0\) ?)?0?|0)1[016789]([ .)-]{0,2})\d{3,4}([ .-]?)\d{4}(?!\d)/g
 const landline =
@@ -12,9 +11,9 @@ const maxLength = 15
 const lengthOf = (text: string) => text.replace(/\D/g, '').length
 
 /** Phone numbers: Korean in any writing, international with their +, and (555) 123-4567. */
-export const phones: SignedDetector = {
+export const phones: Detector = {
   name: 'phones',
-  sign: signs.phone,
+  isNumeric: true,
   find(_text, digits, standIn) {
     const spans: Span[] = []
     const put = (match: RegExpExecArray) => ({ replace: standIn('phones', match[0].replace(/\D/g, '')) })

@@ -1,5 +1,4 @@
-import { signs } from './signs.ts'
-import { type SignedDetector, spansOf } from './detector.ts'
+import { type Detector, spansOf } from './detector.ts'
 
 const pattern = /(?<!\d)(\d{6})( ?[-.] ?| )?([1-8]\d{6})(?!\d)/g
 
@@ -8,9 +7,9 @@ const pattern = /(?<!\d)(\d{6})( ?[-.] ?| )?([1-8]\d{6})(?!\d)/g
  * without a hyphen, thirteen digits may also be a time or an order number: then the check digit must hold, unless the
  * number is of the kind that has none since October 2020.
  */
-export const rrn: SignedDetector = {
+export const rrn: Detector = {
   name: 'rrn',
-  sign: signs.long,
+  isNumeric: true,
   find: (_text, digits, standIn) =>
     spansOf(digits, pattern, (match) => {
       const [, birth = '', separator, rest = ''] = match

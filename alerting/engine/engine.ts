@@ -34,6 +34,8 @@ export interface Engine {
   caughtUp(topic: TopicName, partition: number, wallMs: number): void
   /** Decides all that the watermarks have passed. */
   settle(nowMs: number): void
+  /** Ends an open alert by hand; false where there is none of this id. */
+  closeAlert(alertId: string, nowMs: number): boolean
   hasTransitions(): boolean
   /** All changes since the last call. They must be written before the next call; the engine does not take them back. */
   changes(): ChangeSet
@@ -330,6 +332,13 @@ class EventTimeEngine implements Engine {
       const hit: Hit = { event: asEvent(transition), id: alertId, atMs, topic: 'THUMP', isResolving: false, member }
       runtime.takeMember(key as KeyValue[], hit, this.#watermark(runtime), this.#nowMs)
     }
+  }
+
+  closeAlert(alertId: string, nowMs: number): boolean {
+    this.#nowMs = nowMs
+    const isClosed = [...this.#runtimes.values()].some((runtime) => runtime.closeAlert(alertId, nowMs))
+    if (isClosed) this.#tellComposites()
+    return isClosed
   }
 
   hasTransitions(): boolean {

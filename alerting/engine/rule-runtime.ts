@@ -170,6 +170,19 @@ export class RuleRuntime {
     }
   }
 
+  /** Somebody ends an alert by hand: its key is forgotten and begins anew with its next event. False where it is none of this rule's. */
+  closeAlert(alertId: string, atMs: number): boolean {
+    this.#nowMs = atMs
+    for (const state of this.#keys.states()) {
+      if (state.alert?.id !== alertId) continue
+      this.#turn.state = state
+      this.#turn.resolve(atMs, false)
+      this.#delete(state)
+      return true
+    }
+    return false
+  }
+
   #takeKey(key: readonly KeyValue[], hit: Hit, watermarkMs: number, mayDecide: boolean): boolean {
     const id = keyId(key)
     const known = this.#keys.get(id)

@@ -1,6 +1,8 @@
 import type { Clock } from '../../runtime/clock.ts'
 import type { StateDatabase } from '../state/database.ts'
+import type { AlertRecord } from '../transition.ts'
 import { resendNote } from './deliveries.ts'
+import { threadOf } from './thread.ts'
 
 export interface Ack {
   readonly atMs: number
@@ -21,24 +23,35 @@ export interface Telling {
 
 /** Acknowledgements, durable: somebody has taken it, so nobody is reminded and nothing escalates. */
 export function createAcks(db: StateDatabase, now: Clock) {
+  /** The notifier may not have seen its first transition yet. */
+  const known = (alert: AlertRecord) =>
+    db
+      .prepare('INSERT OR IGNORE INTO notify_alerts (id, rule, thread, state, updated_ms) VALUES (?, ?, ?, ?, ?)')
+      .run(alert.id, alert.ruleId, threadOf(alert), alert.state, now())
   return {
-    /** False where no such alert fires. A second one replaces the first. */
-    ack: (alertId: string, by: string, comment = ''): boolean =>
+    /** A second one replaces the first. */
+    ack: (alert: AlertRecord, by: string, comment = ''): void =>
       db.transaction(() => {
-        const { changes } = db
-          .prepare(
-            "UPDATE notify_alerts SET acked_ms = ?, acked_by = ?, ack_comment = ? WHERE id = ? AND state = 'firing'",
-          )
-          .run(now(), by, comment, alertId)
-        if (Number(changes) === 0) return false
-        db.prepare('UPDATE notify_told SET repeat_at = NULL WHERE alert_id = ? AND resend_ms IS NULL').run(alertId)
+        known(alert)
+        db.prepare('UPDATE notify_alerts SET acked_ms = ?, acked_by = ?, ack_comment = ? WHERE id = ?').run(
+          now(),
+          by,
+          comment,
+          alert.id,
+        )
+        db.prepare('UPDATE notify_told SET repeat_at = NULL WHERE alert_id = ? AND resend_ms IS NULL').run(alert.id)
         db.prepare(
           `UPDATE notify_deliveries SET state = 'dropped', outcome = 'acked', settled_ms = ?
              WHERE alert_id = ? AND kind IN ('repeat', 'escalation') AND note IS NOT ?
              AND state IN ('pending', 'held', 'laned')`,
-        ).run(now(), alertId, resendNote)
-        return true
+        ).run(now(), alert.id, resendNote)
       }),
+    /** Who ends it by hand: its end says so. */
+    closing(alert: AlertRecord, by: string, comment: string): void {
+      known(alert)
+      const note = `ended by ${by}${comment === '' ? '' : `: ${comment}`}`
+      db.prepare('UPDATE notify_alerts SET close_note = ? WHERE id = ?').run(note, alert.id)
+    },
     /** Who has taken it. */
     of(alertId: string): Ack | undefined {
       const row = db

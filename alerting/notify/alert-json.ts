@@ -1,7 +1,7 @@
 import type { ThumpEvent } from '../../event/event.ts'
 import type { AlertRecord } from '../transition.ts'
 import type { Wording } from './channel.ts'
-import { linkOf } from './facts.ts'
+import { linkOf } from './links.ts'
 import type { Notice } from './notice.ts'
 
 /** What a webhook or a command is given: the documented shape, see docs. Bodies are not in it. */
@@ -13,6 +13,10 @@ export function noticeJson(notice: Notice, wording: Wording): Record<string, unk
     reason: notice.kind,
     ...(notice.note !== undefined && { note: notice.note }),
     alert: alertJson(alert, wording),
+    ...(notice.context && {
+      related: notice.context.related.map(withoutBody),
+      episodes: notice.context.episodes,
+    }),
     ...(notice.digest && {
       digest: {
         total: notice.digest.total,
@@ -25,7 +29,8 @@ export function noticeJson(notice: Notice, wording: Wording): Record<string, unk
   }
 }
 
-function alertJson(alert: AlertRecord, wording: Wording): Record<string, unknown> {
+/** An alert as programs are given it: by a webhook, and by the alerter's own API. */
+export function alertJson(alert: AlertRecord, wording: Wording): Record<string, unknown> {
   const link = linkOf(alert, wording)
   return {
     id: alert.id,

@@ -1,5 +1,6 @@
 import type { AlertingConfig, ChannelConfig } from '../../runtime/config/schema-alerting.ts'
 import type { StateDatabase } from '../state/database.ts'
+import type { AlertRecord } from '../transition.ts'
 import type { Channel, Wording } from './channel.ts'
 import { ChannelWorker } from './channel-worker.ts'
 import { recordOf } from './compose.ts'
@@ -14,6 +15,7 @@ import { Picker } from './picker.ts'
 import { checkQuietHours } from './quiet-hours.ts'
 import type { Settler } from './settle.ts'
 import type { Sift } from './sift.ts'
+import type { Related } from './related.ts'
 import { createStormBreaker } from './storm.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -25,6 +27,7 @@ export interface ChannelSetDeps {
   readonly sift: Sift
   readonly settler: Settler
   readonly deadChannels: DeadChannels
+  readonly related: Related
   readonly telemetry: Telemetry
   readonly config: () => AlertingConfig
   readonly now: () => number
@@ -83,6 +86,20 @@ export class ChannelSet {
 
   wake(): void {
     for (const { worker } of this.#members.values()) worker.wake()
+  }
+
+  /** To be called in the transaction of an acknowledgement. */
+  showAck(alert: AlertRecord, { by, comment }: { readonly by: string; readonly comment: string }): void {
+    const { deliveries, db, now } = this.#deps
+    const told = db.prepare('SELECT channel FROM notify_told WHERE alert_id = ?').all(alert.id)
+    for (const { channel } of told as Array<{ channel: string }>) {
+      if (this.#members.get(channel)?.channel.showsAcks !== true) continue
+      const [first] = deliveries.ofAlert(alert.id, channel)
+      if (!first) continue
+      const { rule, thread, seq, rank, route } = first
+      const note = `acknowledged by ${by}${comment === '' ? '' : `: ${comment}`}`
+      deliveries.add({ channel, alert_id: alert.id, rule, thread, seq, rank, route, note, kind: 'acked' }, now())
+    }
   }
 
   async test(name: string): Promise<{ ok: boolean; detail: string }> {

@@ -2,12 +2,13 @@ import { setImmediate } from 'node:timers/promises'
 import { type Backoff, backoffMs } from '../../runtime/retry.ts'
 import type { StateDatabase } from '../state/database.ts'
 import type { Answer, Channel } from './channel.ts'
-import { composeNotice } from './compose.ts'
+import { composeNotice, episodesOf } from './compose.ts'
 import type { DeadChannels } from './dead-channel.ts'
 import type { Deliveries, Delivery } from './deliveries.ts'
 import { answerOfFailure } from './http.ts'
 import type { Notice } from './notice.ts'
 import type { Picker } from './picker.ts'
+import type { Related } from './related.ts'
 import type { Settler } from './settle.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -19,6 +20,7 @@ export interface WorkerDeps {
   readonly picker: Picker
   readonly settler: Settler
   readonly deadChannels: DeadChannels
+  readonly related: Related
   readonly telemetry: Telemetry
   readonly now: () => number
   /** For tests: monotonic ms. */
@@ -102,13 +104,14 @@ export class ChannelWorker {
 
   async #send(delivery: Delivery): Promise<void> {
     const { db, channel, deliveries, telemetry, now, picker, monotonic } = this.#deps
-    const notice = composeNotice(db, delivery, channel.showsAtLeast)
-    if (!notice) {
+    const composed = composeNotice(db, delivery, channel.showsAtLeast)
+    if (!composed) {
       deliveries.settle(delivery.id, 'dropped', 'alert-unknown', now())
       telemetry.count(delivery.channel, 'dropped')
       return
     }
     picker.sent(delivery, monotonic())
+    const notice = await this.#withContext(composed)
     const ref = refOf(db, delivery)
     const answer = await channel
       .send(notice, {
@@ -123,6 +126,14 @@ export class ChannelWorker {
     this.#deps.onSettled()
   }
 
+  /** What stands around one alert; a digest has enough of its own. */
+  async #withContext(notice: Notice): Promise<Notice> {
+    const { db, related, now } = this.#deps
+    if (notice.digest) return notice
+    const [alert] = notice.alerts
+    return { ...notice, context: { related: await related.of(alert), episodes: episodesOf(db, alert, now()) } }
+  }
+
   #settle(delivery: Delivery, notice: Notice, answer: Answer): void {
     const { settler, telemetry, now, name, channel, deliveries } = this.#deps
     const nowMs = now()
@@ -133,7 +144,7 @@ export class ChannelWorker {
         this.#works(nowMs)
         return
       case 'permanent':
-        settler.rejected(delivery, answer.detail, nowMs)
+        settler.rejected(delivery, notice, answer.detail, nowMs)
         telemetry.rejected(delivery, answer.detail)
         // It answers: others may go on; yet somebody was not told, and must know.
         this.#failures = 0

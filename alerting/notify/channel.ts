@@ -1,3 +1,4 @@
+import type { AlertingConfig } from '../../runtime/config/schema-alerting.ts'
 import type { Notice } from './notice.ts'
 
 /** What a medium said to one message. `reason` is bounded: it is a metric label's worth of text; `detail` is for people. */
@@ -26,6 +27,8 @@ export interface Channel {
   readonly showsAtLeast?: number
   /** How often the medium wants an alert told again while it fires; absent = never. */
   readonly resendMs?: number
+  /** Who has taken an alert is shown in its message. */
+  readonly showsAcks?: true
 }
 
 /** What every message is written with. */
@@ -33,4 +36,14 @@ export interface Wording {
   readonly timezone: string
   /** Links start with it; without it there are none. */
   readonly publicUrl?: string
+  /** A place of the user's own instead, with `{query}`, `{from}`, `{to}`, `{id}`, `{rule}`. */
+  readonly alertLink?: string
+}
+
+export function wordingFor({ publicUrl, links }: AlertingConfig, timezone: string): Wording {
+  return {
+    timezone,
+    ...(publicUrl !== undefined && { publicUrl }),
+    ...(links.alert !== undefined && { alertLink: links.alert }),
+  }
 }

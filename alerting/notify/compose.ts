@@ -3,6 +3,7 @@ import { readAlert, readTransitions } from '../state/outbox.ts'
 import type { AlertRecord } from '../transition.ts'
 import type { Delivery } from './deliveries.ts'
 import type { Notice } from './notice.ts'
+import { threadOf } from './thread.ts'
 
 /** The alert as a delivery tells it: as it was when it changed, or, for reminders, as it stands now. */
 export function recordOf(db: StateDatabase, { kind, seq, alert_id }: Delivery): AlertRecord | undefined {
@@ -29,6 +30,16 @@ function noticeId({ id, alert_id, kind }: Delivery): string {
 function noteOf({ note, episodes }: Delivery): string | undefined {
   if (episodes === 0) return note ?? undefined
   return `${episodes} earlier ${episodes === 1 ? 'episode was' : 'episodes were'} held back by the throttle`
+}
+
+const dayMs = 86_400_000
+
+/** Alerts of the same rule and key within 24 hours, this one included. */
+export function episodesOf(db: StateDatabase, alert: AlertRecord, nowMs: number): number {
+  const { episodes } = db
+    .prepare('SELECT COUNT(*) AS episodes FROM notify_alerts WHERE thread = ? AND updated_ms > ?')
+    .get(threadOf(alert), nowMs - dayMs) as { episodes: number }
+  return Math.max(1, episodes)
 }
 
 const maxRules = 50

@@ -139,6 +139,8 @@ export function createDeliveries(db: StateDatabase) {
     /** What is still to be told of an alert, in one channel or in all, oldest first. */
     openOf: (alertId: string) =>
       all(`SELECT * FROM notify_deliveries WHERE alert_id = ? AND state IN ${openStates} ORDER BY id`, alertId),
+    ofAlert: (alertId: string, channel: string) =>
+      all('SELECT * FROM notify_deliveries WHERE alert_id = ? AND channel = ? ORDER BY id LIMIT 1', alertId, channel),
     openInThread: (channel: string, thread: string) =>
       all(
         `SELECT * FROM notify_deliveries WHERE channel = ? AND thread = ? AND state IN ${openStates} ORDER BY id`,

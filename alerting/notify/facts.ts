@@ -1,9 +1,12 @@
 import type { ThumpEvent } from '../../event/event.ts'
+import { typedId } from '../typed-id.ts'
 import type { AlertRecord } from '../transition.ts'
 import type { Wording } from './channel.ts'
+import { linkOf, overviewLink } from './links.ts'
 import type { Notice } from './notice.ts'
 import { oneLine, severalLines } from './text.ts'
-import { spanOf, zonedTime } from './times.ts'
+import { ordinal, spanOf, zonedTime } from './times.ts'
+import { whoDidIt } from './who.ts'
 
 /** What a message says, medium aside: text is cleaned and cut, yet not escaped. */
 export interface Story {
@@ -17,6 +20,8 @@ export interface Story {
   readonly lines: readonly string[]
   readonly runbook?: string
   readonly link?: string
+  /** A command that shows all of it, where there is no link. */
+  readonly command?: string
   readonly note?: string
 }
 
@@ -33,67 +38,77 @@ function stateWord(alert: AlertRecord, kind: Notice['kind']): string {
   if (alert.state === 'resolved') return 'RESOLVED'
   const word = alert.severity.toUpperCase()
   if (kind === 'test') return `TEST ${word}`
+  if (kind === 'acked') return `${word} (acknowledged)`
   return kind === 'repeat' ? `${word} (still firing)` : word
 }
 
-function alertStory(alert: AlertRecord, { kind, note }: Notice, wording: Wording): Story {
+function alertStory(alert: AlertRecord, notice: Notice, wording: Wording): Story {
+  const { kind, note, context } = notice
   const link = linkOf(alert, wording)
+  const deed = context?.deed ?? alert.samples.at(-1)
   return {
     title: `${stateWord(alert, kind)} ${oneLine(alert.summary) || alert.ruleId}`,
     isResolved: alert.state === 'resolved',
     severity: alert.severity,
     ...(alert.description !== undefined && { description: severalLines(alert.description) }),
     facts: [
-      ...placeFacts(alert),
-      ...actorFacts(alert.samples.at(-1)),
-      ...timeFacts(alert, wording),
+      ...placeFacts(alert, deed),
+      ...whoDidIt(deed).map(({ name, value }) => fact(name, value)),
+      ...timeFacts(alert, notice, wording),
       ...ruleFacts(alert),
     ],
-    lines: alert.samples.slice(-maxLines).map((event) => sampleLine(event, wording)),
+    lines: lastEvents(alert, context?.related ?? []).map((event) => eventLine(event, wording)),
     ...(alert.runbook !== undefined && { runbook: oneLine(alert.runbook, 1000) }),
-    ...(link !== undefined && { link }),
+    ...(link === undefined ? kind !== 'test' && { command: commandOf(alert) } : { link }),
     ...(note !== undefined && { note: oneLine(note) }),
   }
 }
 
+/** The alert's own id is the only word in it: what a broker's names hold must not reach anybody's shell. */
+function commandOf({ id }: AlertRecord): string {
+  return `thump alerts show ${typedId(id)}`
+}
+
 type Fact = Story['facts'][number]
 
-function placeFacts(alert: AlertRecord): Fact[] {
-  const facts = Object.entries(alert.key).map(([name, value]) => fact(name, value))
-  const event = alert.samples.at(-1)
+/** As people say them; every other field keeps its name. */
+const shortNames: Readonly<Record<string, string>> = {
+  'rabbitmq.vhost': 'vhost',
+  'rabbitmq.queue': 'queue',
+  'rabbitmq.exchange': 'exchange',
+  'service.node.name': 'node',
+  'user.name': 'user',
+  'source.ip': 'address',
+  'client.name': 'client',
+}
+
+function placeFacts(alert: AlertRecord, event: ThumpEvent | undefined): Fact[] {
+  const facts = Object.entries(alert.key).map(([name, value]) => fact(shortNames[name] ?? name, value))
   const known = new Set(Object.keys(alert.key))
   for (const [name, value] of [
-    ['rabbitmq.vhost', event?.rabbitmq?.vhost],
     ['rabbitmq.queue', event?.rabbitmq?.queue],
     ['rabbitmq.exchange', event?.rabbitmq?.exchange],
+    ['rabbitmq.vhost', event?.rabbitmq?.vhost],
     ['service.node.name', event?.service?.node?.name],
+    ['service.name', event?.service?.name],
   ] as const) {
-    if (value !== undefined && !known.has(name)) facts.push(fact(name, value))
+    if (value !== undefined && !known.has(name)) facts.push(fact(shortNames[name] ?? 'cluster', value))
   }
   return facts
 }
 
-/** Who did it, from where, by which way, as far as it is known. */
-function actorFacts(event: ThumpEvent | undefined): Fact[] {
-  if (!event) return []
-  const who = [
-    event.user?.name,
-    event.source?.ip !== undefined && `from ${event.source.ip}`,
-    event.client?.name !== undefined && `(${event.client.name})`,
-    event.rabbitmq?.attribution !== undefined && `via ${event.rabbitmq.attribution}`,
-  ].filter((part) => typeof part === 'string')
-  return event.user?.name === undefined && event.source?.ip === undefined ? [] : [fact('who', who.join(' '))]
-}
-
-function timeFacts(alert: AlertRecord, { timezone }: Wording): Fact[] {
+function timeFacts(alert: AlertRecord, { context }: Notice, { timezone }: Wording): Fact[] {
   const facts = [fact('since', zonedTime(alert.firstSeenMs, timezone))]
   if (alert.resolvedAtMs !== undefined) {
     const lasted = spanOf(alert.resolvedAtMs - alert.firstSeenMs)
     facts.push(fact('resolved', `${zonedTime(alert.resolvedAtMs, timezone)}, after ${lasted}`))
   } else if (alert.lastSeenMs !== alert.firstSeenMs) {
-    facts.push(fact('last seen', zonedTime(alert.lastSeenMs, timezone)))
+    const lasts = spanOf(alert.lastSeenMs - alert.firstSeenMs)
+    facts.push(fact('last seen', `${zonedTime(alert.lastSeenMs, timezone)}, ${lasts} later`))
   }
-  return [...facts, fact('count', alert.count)]
+  const episodes = context?.episodes ?? 1
+  const again = episodes > 1 ? `; the ${ordinal(episodes)} alert of this within 24 hours` : ''
+  return [...facts, fact('count', `${alert.count}${again}`)]
 }
 
 function ruleFacts(alert: AlertRecord): Fact[] {
@@ -109,7 +124,19 @@ function fact(name: string, value: string | number | boolean): Fact {
   return { name: oneLine(name, 64), value: oneLine(String(value)) }
 }
 
-function sampleLine(event: ThumpEvent, { timezone }: Wording): string {
+/** The alert's own samples and what is stored around them, each once, newest last; the alert's newest one is always there. */
+function lastEvents({ samples }: AlertRecord, related: readonly ThumpEvent[]): ThumpEvent[] {
+  const own = samples.slice(-maxLines)
+  const ids = new Set(own.map(({ event }) => event?.id))
+  const others = related.filter(({ event }) => !ids.has(event.id))
+  const room = maxLines - own.length
+  const chosen = [...(room > 0 ? others.slice(-room) : []), ...own]
+  return chosen.toSorted((a, b) => timeOf(a) - timeOf(b))
+}
+
+const timeOf = (event: ThumpEvent) => Date.parse(event['@timestamp']) || 0
+
+function eventLine(event: ThumpEvent, { timezone }: Wording): string {
   const atMs = Date.parse(event['@timestamp'])
   const time = Number.isNaN(atMs) ? '' : `${zonedTime(atMs, timezone)} `
   return `${time}${oneLine(typeof event.message === 'string' ? event.message : '', 300)}`
@@ -117,7 +144,7 @@ function sampleLine(event: ThumpEvent, { timezone }: Wording): string {
 
 function digestStory({ alerts, note }: Notice, digest: NonNullable<Notice['digest']>, wording: Wording): Story {
   const worst = alerts[0]
-  const link = wording.publicUrl === undefined ? undefined : `${wording.publicUrl.replace(/\/+$/u, '')}/alerts`
+  const link = overviewLink(wording)
   const shown = digest.shown < digest.total ? `, ${digest.shown} of them shown` : ''
   return {
     title: `DIGEST ${digest.total} alerts of ${digest.rules.length} ${digest.rules.length === 1 ? 'rule' : 'rules'}${shown}`,
@@ -129,14 +156,7 @@ function digestStory({ alerts, note }: Notice, digest: NonNullable<Notice['diges
       (alert) =>
         `${zonedTime(alert.firstSeenMs, wording.timezone)} ${stateWord(alert, 'digest')} ${oneLine(alert.summary) || alert.ruleId}`,
     ),
-    ...(link !== undefined && { link }),
+    ...(link === undefined ? { command: 'thump alerts list' } : { link }),
     ...(note !== undefined && { note: oneLine(note) }),
   }
-}
-
-/** Where people look at it, if there is a console for them. */
-export function linkOf(alert: AlertRecord, { publicUrl }: Wording): string | undefined {
-  return publicUrl === undefined
-    ? undefined
-    : `${publicUrl.replace(/\/+$/u, '')}/alerts/${encodeURIComponent(alert.id)}`
 }

@@ -5,6 +5,7 @@ import type { AlertRecord } from '../transition.ts'
 import { type Delivery, resendNote } from './deliveries.ts'
 import type { Inhibition } from './inhibition.ts'
 import { quietUntil } from './quiet-hours.ts'
+import { silenceEndsRule } from './silence-notice.ts'
 import type { Silences } from './silences.ts'
 import { readThrottle, throttledUntil } from './throttle.ts'
 
@@ -56,7 +57,8 @@ export function createGate({ db, silences, inhibition, config, timezone }: GateD
     if (isNew && nowMs < settledMs && nowMs >= delivery.created_ms && inhibition.isTarget(record.ruleId)) {
       return { kind: 'hold', reason: 'inhibit-wait', untilMs: settledMs }
     }
-    const silencedMs = silences.silencedUntil(record, nowMs)
+    // Who silences everything must still hear that it will be over.
+    const silencedMs = record.ruleId === silenceEndsRule ? undefined : silences.silencedUntil(record, nowMs)
     return silencedMs === undefined ? pass : { kind: 'hold', reason: 'silence', untilMs: silencedMs }
   }
 
@@ -75,12 +77,12 @@ export function createGate({ db, silences, inhibition, config, timezone }: GateD
   }
 
   function isOver({ alert_id, kind, note }: Delivery): string | undefined {
-    if (kind !== 'repeat' && kind !== 'escalation') return undefined
+    if (kind !== 'repeat' && kind !== 'escalation' && kind !== 'acked') return undefined
     const alert = db.prepare('SELECT state, acked_ms FROM notify_alerts WHERE id = ?').get(alert_id) as
       | { state: string; acked_ms: number | null }
       | undefined
     if (alert?.state !== 'firing') return 'over-before-told'
-    return alert.acked_ms === null || note === resendNote ? undefined : 'acked'
+    return alert.acked_ms === null || kind === 'acked' || note === resendNote ? undefined : 'acked'
   }
 
   return {

@@ -5,12 +5,17 @@ const keptMs = 7 * 86_400_000
 const chunk = 2000
 
 /** Forgets what no one needs: trimmed transitions, settled deliveries after a week unless their alert still fires. */
-export function createHousekeeping(db: StateDatabase, { trim }: { readonly trim: () => void }) {
+export function createHousekeeping(
+  db: StateDatabase,
+  { trim }: { readonly trim: () => void },
+  notices: { tick(nowMs: number): void },
+) {
   let nextMs = 0
   return {
     tick(nowMs: number): void {
       if (nowMs < nextMs && nextMs - nowMs <= everyMs) return
       nextMs = nowMs + everyMs
+      notices.tick(nowMs)
       const before = nowMs - keptMs
       db.transaction(() => {
         trim()

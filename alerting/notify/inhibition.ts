@@ -15,6 +15,9 @@ export function isSame(alert: AlertRecord, values: Values): boolean {
   return Object.entries(values).every(([field, value]) => value !== null && fieldText(alert, field) === value)
 }
 
+/** In an inhibitor's rules: whatever rule it is. */
+const anyRule = '*'
+
 interface Inhibitor {
   readonly id: string
   readonly rules: readonly string[]
@@ -34,7 +37,7 @@ export function createInhibition(db: StateDatabase, knownTargets: () => Iterable
     }))
   }
   const holds = (alert: AlertRecord, { id, rules, values }: Inhibitor) =>
-    id !== alert.id && rules.includes(alert.ruleId) && isSame(alert, values)
+    id !== alert.id && (rules.includes(alert.ruleId) || rules.includes(anyRule)) && isSame(alert, values)
 
   return {
     /** No chains: who is inhibited inhibits nobody. */
@@ -49,7 +52,7 @@ export function createInhibition(db: StateDatabase, knownTargets: () => Iterable
     isAnyFiring: (): boolean =>
       db.prepare("SELECT 1 FROM notify_alerts WHERE inhibits IS NOT NULL AND state = 'firing' LIMIT 1").get() !==
       undefined,
-    /** May another rule inhibit this one? Then it waits a moment for it. */
+    /** May another rule inhibit this one? Then it waits a moment for it; not for one that inhibits every rule: that one is told of beforehand. */
     isTarget(ruleId: string): boolean {
       for (const target of knownTargets()) if (target === ruleId) return true
       return firing().some(({ rules }) => rules.includes(ruleId))

@@ -1,6 +1,16 @@
+import type { ThumpEvent } from '../../event/event.ts'
 import type { AlertRecord } from '../transition.ts'
 
-export const noticeKinds = ['firing', 'resolved', 'repeat', 'escalation', 'fallback', 'digest', 'test'] as const
+export const noticeKinds = [
+  'firing',
+  'resolved',
+  'repeat',
+  'escalation',
+  'fallback',
+  'acked',
+  'digest',
+  'test',
+] as const
 export type NoticeKind = (typeof noticeKinds)[number]
 
 /** How much a digest holds: `total` is exact, `shown` are in the message. */
@@ -13,6 +23,16 @@ export interface Digest {
   readonly reason: string
 }
 
+/** What is known around an alert beside itself. */
+export interface Context {
+  /** Of the same connection, queue or user, newest last. */
+  readonly related: readonly ThumpEvent[]
+  /** The alert's newest event with what evidence added to it afterwards. */
+  readonly deed?: ThumpEvent
+  /** Alerts of this rule and key within 24 hours, this one included. */
+  readonly episodes: number
+}
+
 /** One message to be told through one channel. */
 export interface Notice {
   /** The same in every attempt: the idempotency key where a medium has one. */
@@ -21,6 +41,7 @@ export interface Notice {
   /** At least one; of a digest those that are shown. */
   readonly alerts: readonly [AlertRecord, ...AlertRecord[]]
   readonly digest?: Digest
+  readonly context?: Context
   /** Why this one comes, where its kind does not say it: `not acknowledged for 15m`. */
   readonly note?: string
 }

@@ -4,8 +4,10 @@ import type { Health } from '../../runtime/health.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import type { Started } from '../../runtime/shutdown.ts'
+import type { EventSearch } from '../../storage/storage.ts'
+import type { Journal } from '../journal.ts'
 import type { StateDatabase } from '../state/database.ts'
-import type { Wording } from './channel.ts'
+import { type Wording, wordingFor } from './channel.ts'
 import { ChannelSet } from './channel-set.ts'
 import { createDeadChannels } from './dead-channel.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
@@ -15,9 +17,12 @@ import { createHousekeeping } from './housekeeping.ts'
 import { createInhibition } from './inhibition.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import { createPlanner, type Planner } from './planner.ts'
+import { createOperator, type Operator } from './operator.ts'
+import { createRelated } from './related.ts'
 import { notifySchema } from './schema.ts'
 import { createSettler, type Settler } from './settle.ts'
 import { createSift } from './sift.ts'
+import { createSilenceNotices } from './silence-notice.ts'
 import { createSilences } from './silences.ts'
 import { createTelemetry } from './telemetry.ts'
 import { Ticker } from './ticker.ts'
@@ -30,18 +35,29 @@ export interface Notifier {
   reconfigure(config: AlertingConfig): void
   /** Sends one made-up alert through a channel, past every gate. */
   test(channel: string): Promise<{ ok: boolean; detail: string }>
+  /** What the people on duty do. */
+  readonly operator: Operator
+  /** As it is now: it may be reloaded. */
+  config(): AlertingConfig
+  /** What messages are written with at present. */
+  wording(): Wording
 }
 
 export interface NotifierDeps {
   readonly db: StateDatabase
+  readonly journal: Journal
   readonly config: AlertingConfig
   readonly timezone: string
   readonly log: Logger
   readonly metrics: Metrics
   readonly health: Health
   readonly now: Clock
+  /** For the context of a message. */
+  readonly search?: EventSearch
   /** Rules that another rule inhibits: their alerts wait a moment for it. */
   readonly inhibitTargets?: () => Iterable<string>
+  /** Ends an alert that the engine holds; false where it holds none of this id. */
+  readonly closeAlert?: (alertId: string) => Promise<boolean>
 }
 
 /** How long a stop waits for what is being sent. */
@@ -50,27 +66,36 @@ const stalledMs = 60_000
 
 /** Throws ConfigError where a channel cannot work as configured; nothing is started then. */
 export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifier>> {
-  const { db, timezone, now, metrics, health, inhibitTargets = () => [] } = deps
+  const { db, journal, timezone, now, metrics, health, inhibitTargets = () => [] } = deps
   let config = deps.config
-  const wordingOf = ({ publicUrl }: AlertingConfig): Wording => ({
-    timezone,
-    ...(publicUrl !== undefined && { publicUrl }),
-  })
+  const wordingOf = (alerting: AlertingConfig) => wordingFor(alerting, timezone)
   db.migrate('notify', notifySchema)
   const telemetry = createTelemetry({ log: deps.log.child({ component: 'alerting.notify' }), metrics })
   const deliveries = createDeliveries(db)
   const lanes = createLanes(db, deliveries)
   const inhibition = createInhibition(db, inhibitTargets)
-  const parts = { db, deliveries, lanes, telemetry, config: () => config }
-  const gate = createGate({ ...parts, silences: createSilences(db, now), inhibition, timezone })
+  const parts = { db, journal, deliveries, lanes, telemetry, config: () => config }
+  const silences = createSilences(db, now)
+  const gate = createGate({ ...parts, silences, inhibition, timezone })
   const sift = createSift({ ...parts, gate })
   const settler = createSettler(parts)
   const planner = createPlanner(parts)
-  const channels = new ChannelSet({ ...parts, gate, sift, settler, deadChannels: createDeadChannels(db), now })
+  const related = createRelated({ search: deps.search, telemetry, monotonicMs: () => performance.now() })
+  const deadChannels = createDeadChannels(db)
+  const channels = new ChannelSet({ ...parts, gate, sift, settler, deadChannels, related, now })
   channels.configure(config, wordingOf(config), timezone)
-  const tick = createTick({ ...parts, planner, settler, channels, housekeeping: createHousekeeping(db, planner) })
+  const housekeeping = createHousekeeping(db, planner, createSilenceNotices({ db, silences, timezone }))
+  const tick = createTick({ ...parts, planner, settler, channels, housekeeping })
   const ticker = new Ticker({ now, telemetry, tick })
   channels.onSettled = () => ticker.wake()
+  const operator = createOperator({
+    db,
+    journal,
+    now,
+    close: deps.closeAlert ?? (async () => false),
+    showAck: (alert, deed) => channels.showAck(alert, deed),
+    wake: () => ticker.wake(),
+  })
   const isAlive = () => now() - ticker.lastTickMs < stalledMs
   health.add({ name: 'notifier', kind: 'live', ask: () => ({ ok: isAlive() }) })
   const startBeating = () => startHeartbeat({ heartbeat: config.heartbeat, telemetry, isAlive, now })
@@ -87,6 +112,9 @@ export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifie
         ticker.wake()
       },
       test: (channel) => channels.test(channel),
+      operator,
+      config: () => config,
+      wording: () => wordingOf(config),
     },
     stop: async () => {
       await heartbeat.stop()

@@ -8,6 +8,7 @@ import { equalValues } from './inhibition.ts'
 import { laneOf } from './lane-names.ts'
 import { type Destination, destinationsOf } from './route.ts'
 import type { Telemetry } from './telemetry.ts'
+import { threadOf } from './thread.ts'
 
 export interface PlannerDeps {
   readonly db: StateDatabase
@@ -50,7 +51,8 @@ export function createPlanner({ db, deliveries, telemetry, config }: PlannerDeps
     const inhibits = record.stage === 'live' ? record.inhibits : undefined
     db.prepare(
       `INSERT INTO notify_alerts (id, rule, thread, state, updated_ms, inhibits, equal) VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET state = excluded.state, updated_ms = excluded.updated_ms`,
+         ON CONFLICT DO UPDATE SET state = excluded.state, updated_ms = excluded.updated_ms,
+           inhibits = excluded.inhibits, equal = excluded.equal`,
     ).run(
       record.id,
       record.ruleId,
@@ -99,6 +101,9 @@ export function createPlanner({ db, deliveries, telemetry, config }: PlannerDeps
 
   /** Told where its firing was told or is about to be. */
   function planResolved(transition: Transition, nowMs: number): void {
+    const closed = db.prepare('SELECT close_note FROM notify_alerts WHERE id = ?').get(transition.alertId) as
+      | { close_note: string | null }
+      | undefined
     for (const { channel, route } of deliveries.channelsOf(transition.alertId)) {
       const settings = route === null ? undefined : config().routes[route]
       deliveries.add(
@@ -107,6 +112,7 @@ export function createPlanner({ db, deliveries, telemetry, config }: PlannerDeps
           kind: 'resolved',
           lane: laneOf(transition, route ?? undefined, settings)?.name ?? null,
           is_plain: transition.record.active || settings?.quiet ? 0 : 1,
+          note: closed?.close_note ?? null,
         },
         nowMs,
       )
@@ -151,11 +157,6 @@ export function createPlanner({ db, deliveries, telemetry, config }: PlannerDeps
 }
 
 export type Planner = ReturnType<typeof createPlanner>
-
-/** Rule and key: the unit of order and of throttling. */
-export function threadOf({ ruleId, key }: AlertRecord): string {
-  return `${ruleId} ${JSON.stringify(Object.values(key))}`
-}
 
 function base(
   { record, seq }: Transition,

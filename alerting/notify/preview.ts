@@ -33,7 +33,8 @@ export function previewNotice(rule: Rule, isResolved: boolean, nowMs: number): N
     samples: [event],
     stage: 'live',
   }
-  return { id: 'thump_example', kind: isResolved ? 'resolved' : 'firing', alerts: [record] }
+  const context = { related: [earlier(event, nowMs)], episodes: 2 }
+  return { id: 'thump_example', kind: isResolved ? 'resolved' : 'firing', alerts: [record], context }
 }
 
 /** As each medium would show it. */
@@ -66,11 +67,23 @@ function exampleEvent({ summary, description, groupBy }: Rule, nowMs: number): T
     service: { type: 'rabbitmq', node: { name: exampleOf('service.node.name') } },
     agent: { id: 'example', version: '0' },
     user: { name: exampleOf('user.name') },
-    source: { ip: exampleOf('source.ip') },
+    source: { ip: exampleOf('source.ip'), port: 52114 },
+    client: { name: exampleOf('client.name') },
+    rabbitmq: { attribution: 'amqp' },
   }
   const paths = [...summary.fields, ...(description?.fields ?? []), ...groupBy.map(({ path }) => path)]
   for (const path of paths) place(event, path, exampleOf(path.join('.')))
   return event
+}
+
+/** Something that happened around it. */
+function earlier(event: ThumpEvent, nowMs: number): ThumpEvent {
+  return {
+    ...event,
+    '@timestamp': new Date(nowMs - lastedMs - 42_000).toISOString(),
+    event: { id: 'example-before', dataset: 'rabbitmq.event' },
+    message: 'an example of what happened before it on the same connection or queue',
+  }
 }
 
 function place(event: ThumpEvent, path: readonly string[], value: string): void {

@@ -38,4 +38,7 @@ export const notifySchema: readonly string[] = [
    CREATE TABLE silences (id TEXT PRIMARY KEY, matchers TEXT NOT NULL, starts_ms REAL NOT NULL, ends_ms REAL NOT NULL,
      author TEXT NOT NULL, comment TEXT NOT NULL, created_ms REAL NOT NULL) WITHOUT ROWID;
    CREATE INDEX silences_by_end ON silences (ends_ms);`,
+  `ALTER TABLE notify_alerts ADD COLUMN close_note TEXT;
+   CREATE INDEX notify_alerts_threads ON notify_alerts (thread, updated_ms);
+   ALTER TABLE silences ADD COLUMN noticed INTEGER NOT NULL DEFAULT 0;`,
 ]

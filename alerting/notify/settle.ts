@@ -1,4 +1,5 @@
 import type { AlertingConfig } from '../../runtime/config/schema-alerting.ts'
+import type { Journal } from '../journal.ts'
 import type { StateDatabase } from '../state/database.ts'
 import { type Deliveries, type Delivery, type Fallback, resendNote } from './deliveries.ts'
 import type { Notice } from './notice.ts'
@@ -8,11 +9,12 @@ import { spanOf } from './times.ts'
 export interface SettlerDeps {
   readonly db: StateDatabase
   readonly deliveries: Deliveries
+  readonly journal: Journal
   readonly config: () => AlertingConfig
 }
 
 /** What follows from an answer: each is one transaction, so that a crash leaves either all of it or none. */
-export function createSettler({ db, deliveries, config }: SettlerDeps) {
+export function createSettler({ db, deliveries, journal, config }: SettlerDeps) {
   /** Repeats count from here: the confirmed delivery. */
   function told(
     { channel }: Delivery,
@@ -47,6 +49,28 @@ export function createSettler({ db, deliveries, config }: SettlerDeps) {
     }
   }
 
+  /** Who was told what, for the alert's history. */
+  function record(delivery: Delivery, notice: Notice, outcome: 'notified' | 'rejected', detail: string): void {
+    const { channel, kind, attempts, note } = delivery
+    // A medium's own resends tell nobody anything new.
+    if (note === resendNote) return
+    const [alert] = notice.alerts
+    const what = notice.digest ? `a digest of ${notice.digest.total} alerts` : `${kind} of ${alert.ruleId}`
+    journal.write({
+      action: `alert.${outcome}`,
+      message: outcome === 'notified' ? `${what} told by ${channel}` : `${what} refused by ${channel}: ${detail}`,
+      alert,
+      notification: {
+        id: notice.id,
+        channel,
+        kind,
+        attempts: attempts + 1,
+        ...(detail !== '' && { detail }),
+        ...(notice.digest && { total: notice.digest.total }),
+      },
+    })
+  }
+
   /** Waiting for its turn is not failing: something must have been tried in vain. */
   const isFailing = (channel: string): boolean =>
     db
@@ -70,6 +94,7 @@ export function createSettler({ db, deliveries, config }: SettlerDeps) {
     ): void {
       db.transaction(() => {
         deliveries.settle(delivery.id, 'done', 'delivered', nowMs, answer.detail)
+        record(delivery, notice, 'notified', answer.detail ?? '')
         if (delivery.kind === 'digest') {
           told(delivery, 'batch', delivery.id, undefined, resendMs, nowMs)
           settleBatch(delivery.id, 'done', nowMs)
@@ -79,9 +104,10 @@ export function createSettler({ db, deliveries, config }: SettlerDeps) {
         throttle(delivery, notice, nowMs)
       })
     },
-    rejected(delivery: Delivery, detail: string, nowMs: number): void {
+    rejected(delivery: Delivery, notice: Notice, detail: string, nowMs: number): void {
       db.transaction(() => {
         deliveries.settle(delivery.id, 'rejected', 'rejected', nowMs, detail)
+        record(delivery, notice, 'rejected', detail)
         const note = `channel ${delivery.channel} has refused it: ${detail}`
         if (delivery.kind === 'digest') {
           const members = db.prepare('SELECT * FROM notify_deliveries WHERE batch = ? AND fallback_at IS NOT NULL')

@@ -34,6 +34,10 @@ export function parseMatcher(text: string): Matcher | undefined {
   return { name: match[1], op: match[2] as Matcher['op'], value: match[3] }
 }
 
+export function matcherText({ name, op, value }: Matcher): string {
+  return `${name}${op}${value}`
+}
+
 /** A pattern must match the whole value. Throws where it is none. */
 export function matchesAll(alert: AlertRecord, matchers: readonly Matcher[]): boolean {
   return matchers.every(({ name, op, value }) => {
@@ -54,7 +58,10 @@ export function createSilences(db: StateDatabase, now: Clock) {
       if (!(request.endsMs > request.startsMs)) throw new Error('a silence must end after it starts')
       for (const { op, value } of request.matchers) if (op.endsWith('~')) RE2JS.compile(value)
       const silence: Silence = { ...request, id: randomUUID(), createdMs: now() }
-      db.prepare('INSERT INTO silences VALUES (?, ?, ?, ?, ?, ?, ?)').run(
+      db.prepare(
+        `INSERT INTO silences (id, matchers, starts_ms, ends_ms, author, comment, created_ms)
+           VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      ).run(
         silence.id,
         JSON.stringify(silence.matchers),
         silence.startsMs,
@@ -78,9 +85,14 @@ export function createSilences(db: StateDatabase, now: Clock) {
         return Number(changes) > 0
       })
     },
-    /** Which firing alerts it would silence: the dry run. */
-    preview: (matchers: readonly Matcher[], limit = 1000): AlertRecord[] =>
-      listAlerts(db, 'firing', limit).filter((alert) => matchesAll(alert, matchers)),
+    /** Alerts that satisfy them, newest change first: the dry run. Throws where a pattern is none. */
+    matching: (matchers: readonly Matcher[], state?: AlertRecord['state'], limit = 1000): AlertRecord[] =>
+      listAlerts(db, state, Number.MAX_SAFE_INTEGER)
+        .filter((alert) => matchesAll(alert, matchers))
+        .slice(0, limit),
+    /** Those whose end nobody has been told of. */
+    unnoticed: (): Silence[] => rows('SELECT * FROM silences WHERE ends_ms > ? AND noticed = 0', now()),
+    noticed: (id: string): void => void db.prepare('UPDATE silences SET noticed = 1 WHERE id = ?').run(id),
     silencedUntil(alert: AlertRecord, nowMs: number): number | undefined {
       const ends = rows('SELECT * FROM silences WHERE ends_ms > ? AND starts_ms <= ?', nowMs, nowMs)
         .filter(({ matchers }) => matchesAll(alert, matchers))

@@ -12,6 +12,7 @@ export function storyText(story: Story): string {
     ...(story.lines.length === 0 ? [] : ['', ...story.lines.map((line) => `  ${line}`)]),
     ...(story.runbook === undefined ? [] : ['', `Runbook: ${story.runbook}`]),
     ...(story.link === undefined ? [] : ['', story.link]),
+    ...(story.command === undefined ? [] : ['', `Look: ${story.command}`]),
     '',
   ].join('\n')
 }

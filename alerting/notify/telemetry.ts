@@ -48,6 +48,9 @@ export function createTelemetry({ log, metrics }: { readonly log: Logger; readon
       count('none', 'dropped', deliveries)
       log.warn({ channel, deliveries }, 'channel is no longer configured: its deliveries are dropped')
     },
+    contextMissing(error: unknown): void {
+      log.debug({ err: error }, 'related events not found in time: the message goes without them')
+    },
     broken(error: unknown): void {
       log.error({ err: error }, 'notifier failed')
     },

@@ -39,3 +39,10 @@ export function spanOf(ms: number): string {
     .map(([unit, count]) => `${count}${unit}`)
     .join(' ')
 }
+
+/** `2nd`, `3rd`, `11th`. */
+export function ordinal(count: number): string {
+  const teen = count % 100 >= 11 && count % 100 <= 13
+  const ending = teen ? undefined : ['st', 'nd', 'rd'][(count % 10) - 1]
+  return `${count}${ending ?? 'th'}`
+}

@@ -15,6 +15,8 @@ export const engineSchema: readonly string[] = [
    CREATE TABLE heartbeats (node TEXT PRIMARY KEY, at_ms REAL NOT NULL) WITHOUT ROWID;`,
 ]
 
+const shortestPrefix = 4
+
 interface OutboxRow {
   readonly seq: number
   readonly alert_id: string
@@ -82,6 +84,16 @@ export function updateAlert(db: StateDatabase, record: AlertRecord): void {
 export function readAlert(db: StateDatabase, id: string): AlertRecord | undefined {
   const row = db.prepare('SELECT record FROM alerts WHERE id = ?').get(id) as { record: string } | undefined
   return row && (JSON.parse(row.record) as AlertRecord)
+}
+
+/** By its id, or by the first characters of it where no other begins with them; dashes before it may be left out. */
+export function findAlert(db: StateDatabase, id: string): AlertRecord | undefined {
+  const exact = readAlert(db, id)
+  if (exact || id.length < shortestPrefix) return exact
+  const starting = db.prepare('SELECT record FROM alerts WHERE id >= ?1 AND id < ?1 || char(127) LIMIT 2')
+  const rows = ['', '-', '--'].flatMap((dashes) => starting.all(dashes + id) as unknown as Array<{ record: string }>)
+  const [first, second] = rows
+  return first && !second ? (JSON.parse(first.record) as AlertRecord) : undefined
 }
 
 /** Newest change first. */

@@ -131,6 +131,21 @@ export const alertingSchema = z
       .url()
       .optional()
       .meta({ description: 'How people reach the console; links in messages start with it' }),
+    links: z
+      .strictObject({
+        alert: z
+          .string()
+          .regex(/^https?:\/\//)
+          .optional()
+          .meta({
+            description:
+              'Where an alert is looked at, instead of the console: {query} {from} {to} {id} {rule} are filled in, encoded',
+            examples: [
+              "https://kibana/app/discover#/?_g=(time:(from:'{from}',to:'{to}'))&_a=(query:(language:kuery,query:'{query}'))",
+            ],
+          }),
+      })
+      .prefault({}),
     listen: listenAddress.default({ host: '127.0.0.1', port: 7673 }),
   })
   .superRefine((alerting, context) => {

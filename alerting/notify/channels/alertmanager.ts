@@ -1,7 +1,7 @@
 import type { ChannelConfig } from '../../../runtime/config/schema-alerting.ts'
 import type { AlertRecord } from '../../transition.ts'
 import type { Channel, Wording } from '../channel.ts'
-import { linkOf } from '../facts.ts'
+import { linkOf } from '../links.ts'
 import { jsonChannel } from '../json-post.ts'
 import type { Notice } from '../notice.ts'
 import { required } from '../required.ts'

@@ -29,6 +29,7 @@ export function discordMessage(notice: Notice, wording: Wording): Record<string,
     story.description === undefined ? '' : escapeMarkdown(story.description),
     lines === '' ? '' : `\`\`\`\n${cutText(lines, 1200)}\n\`\`\``,
     story.runbook === undefined ? '' : `Runbook: ${cutText(story.runbook, 300)}`,
+    story.command === undefined ? '' : `Look: \`${story.command}\``,
   ]
   const embed = {
     title: cutText(escapeMarkdown(story.title), limits.title),

@@ -16,15 +16,17 @@ const summaryLimit = 1024
 /** Events v2: one incident an alert, by its id; a resend cannot open a second one. */
 export function openPagerDuty(name: string, config: PagerDutyConfig, wording: Wording): Channel {
   const routingKey = required(config.routingKey, name, 'routingKey').reveal()
-  return jsonChannel(config, (notice) => ({ url: config.url, body: pagerDutyEvent(notice, wording, routingKey) }))
+  const write = (notice: Notice) => ({ url: config.url, body: pagerDutyEvent(notice, wording, routingKey) })
+  return { ...jsonChannel(config, write), showsAcks: true }
 }
 
 export function pagerDutyEvent(notice: Notice, wording: Wording, routingKey: string): Record<string, unknown> {
   const [alert] = notice.alerts
   const story = tellStory(notice, wording)
   const dedupKey = notice.digest ? notice.id : alert.id
-  if (alert.state === 'resolved' && !notice.digest) {
-    return { routing_key: routingKey, event_action: 'resolve', dedup_key: dedupKey }
+  if (!notice.digest && (alert.state === 'resolved' || notice.kind === 'acked')) {
+    const action = alert.state === 'resolved' ? 'resolve' : 'acknowledge'
+    return { routing_key: routingKey, event_action: action, dedup_key: dedupKey }
   }
   return {
     routing_key: routingKey,

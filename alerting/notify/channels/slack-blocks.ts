@@ -1,6 +1,7 @@
 import { cutText } from '../../rules/text.ts'
 import { type Story, tellStory } from '../facts.ts'
 import type { Notice } from '../notice.ts'
+import { actionIds } from './slack-actions.ts'
 import { withoutCalls } from '../text.ts'
 import type { Wording } from '../channel.ts'
 
@@ -21,10 +22,25 @@ export function escapeSlack(text: string): string {
   return withoutCalls(escaped).replaceAll('`', '\u02cb')
 }
 
-export function slackMessage(notice: Notice, wording: Wording): SlackMessage {
+/** With buttons, for a Slack app whose requests come back to us; see docs/notifications.md. */
+export function slackMessage(notice: Notice, wording: Wording, hasButtons = false): SlackMessage {
   const story = tellStory(notice, wording)
   const title = `${story.isResolved ? '✅' : colours[story.severity]} ${escapeSlack(story.title)}`
-  return { text: title, blocks: [section(`*${title}*`), ...bodyBlocks(story), ...footer(story)] }
+  const buttons = hasButtons ? buttonsOf(notice) : []
+  return { text: title, blocks: [section(`*${title}*`), ...bodyBlocks(story), ...footer(story), ...buttons] }
+}
+
+/** One alert that fires may be taken or silenced; many at once, or what is over, may not. */
+function buttonsOf({ kind, alerts: [alert], digest }: Notice): Array<Record<string, unknown>> {
+  if (digest || alert.state !== 'firing' || kind === 'test') return []
+  const button = (action: string, text: string) => ({
+    type: 'button',
+    action_id: action,
+    value: alert.id,
+    text: { type: 'plain_text', text },
+  })
+  const taken = kind === 'acked' ? [] : [{ ...button(actionIds.ack, 'Acknowledge'), style: 'primary' }]
+  return [{ type: 'actions', elements: [...taken, button(actionIds.silence, 'Silence for 1 h')] }]
 }
 
 function bodyBlocks(story: Story): Array<Record<string, unknown>> {
@@ -52,10 +68,11 @@ function codeBlock(lines: readonly string[]): string {
   return `\`\`\`\n${text}\`\`\``
 }
 
-function footer({ runbook, link }: Story): Array<Record<string, unknown>> {
+function footer({ runbook, link, command }: Story): Array<Record<string, unknown>> {
   const parts = [
     ...(runbook === undefined ? [] : [`Runbook: ${linked(runbook, 'runbook')}`]),
-    ...(link === undefined ? [] : [linked(link, 'Open in Thump')]),
+    ...(link === undefined ? [] : [linked(link, 'Look at it')]),
+    ...(command === undefined ? [] : [`\`${escapeSlack(command)}\``]),
   ]
   return parts.length === 0 ? [] : [{ type: 'context', elements: [mrkdwn(parts.join('  ·  '))] }]
 }

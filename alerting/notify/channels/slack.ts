@@ -4,21 +4,24 @@ import { answerOfFailure, answerOfStatus, createHttpClient, type HttpAnswer, typ
 import { jsonChannel, jsonOf } from '../json-post.ts'
 import type { Notice } from '../notice.ts'
 import { channelError, required } from '../required.ts'
-import { slackMessage } from './slack-blocks.ts'
+import { slackMessage, type SlackMessage } from './slack-blocks.ts'
 
 type SlackConfig = Extract<ChannelConfig, { type: 'slack' }>
 
 /** By an incoming webhook: one message a change. By a bot's token: one message an alert, edited, with its story in the thread. */
 export function openSlack(name: string, config: SlackConfig, wording: Wording): Channel {
+  const write: Write = (notice) => slackMessage(notice, wording, config.signingSecret !== undefined)
   if (config.webhookUrl) {
     const url = config.webhookUrl.reveal()
-    return jsonChannel(config, (notice) => ({ url, body: slackMessage(notice, wording) }))
+    return jsonChannel(config, (notice) => ({ url, body: write(notice) }))
   }
   if (!config.token) throw channelError(name, '', `slack channel "${name}" needs webhookUrl, or token and channel`)
   const target = required(config.channel, name, 'channel', `slack channel "${name}" needs channel beside its token`)
-  return openBot({ token: config.token.reveal(), target, apiUrl: config.apiUrl }, config, wording)
+  return openBot({ token: config.token.reveal(), target, apiUrl: config.apiUrl }, config, write)
 }
 
+/** Of a reply in the thread: its title, and why it comes. */
+const replyBlocks = 2
 const jsonHeaders = { 'content-type': 'application/json; charset=utf-8' }
 
 interface Bot {
@@ -27,11 +30,14 @@ interface Bot {
   readonly apiUrl: string
 }
 
-function openBot(bot: Bot, config: SlackConfig, wording: Wording): Channel {
+type Write = (notice: Notice) => SlackMessage
+
+function openBot(bot: Bot, config: SlackConfig, write: Write): Channel {
   const http = createHttpClient(config)
   return {
-    send: (notice, attempt) => tellByBot(bot, http, notice, wording, attempt),
+    send: (notice, attempt) => tellByBot(bot, http, notice, write(notice), attempt),
     close: () => http.close(),
+    showsAcks: true,
   }
 }
 
@@ -40,10 +46,9 @@ async function tellByBot(
   { token, target, apiUrl }: Bot,
   http: HttpClient,
   notice: Notice,
-  wording: Wording,
+  message: SlackMessage,
   { ref, signal, nowMs }: Attempt,
 ): Promise<Answer> {
-  const message = slackMessage(notice, wording)
   const call = async (method: string, body: Record<string, unknown>): Promise<Answer> => {
     const answer = await http.send({
       url: new URL(method, apiUrl).href,
@@ -59,7 +64,9 @@ async function tellByBot(
     const edited = await call('chat.update', { channel, ts, ...message })
     // Gone or too old to be edited: the reply in its thread still tells it.
     if (edited.kind === 'retry' || edited.kind === 'retryAfter') return edited
-    const reply = await call('chat.postMessage', { channel, thread_ts: ts, ...message })
+    // The thread tells the change in one line; the message above it has the rest.
+    const { text, blocks } = message
+    const reply = await call('chat.postMessage', { channel, thread_ts: ts, text, blocks: blocks.slice(0, replyBlocks) })
     return reply.kind === 'ok' && ref !== undefined ? { ...reply, ref } : reply
   } catch (error) {
     return answerOfFailure(error)

@@ -46,6 +46,7 @@ function cardMessage(story: Story): Record<string, unknown> {
         facts: story.facts.map(({ name, value }) => ({ title: escapeMarkdown(name), value: escapeMarkdown(value) })),
       },
       ...story.lines.map((line) => ({ ...textBlock(line), fontType: 'Monospace', size: 'Small', spacing: 'None' })),
+      ...(story.command === undefined ? [] : [{ ...textBlock(`Look: ${story.command}`), isSubtle: true }]),
     ],
     actions: [
       ...(story.link === undefined ? [] : [openUrl('Open in Thump', story.link)]),

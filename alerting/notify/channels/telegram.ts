@@ -46,6 +46,7 @@ export function telegramText(notice: Notice, wording: Wording): string {
     ...story.lines.map((line) => `<code>${escaped(line)}</code>`),
     ...(story.runbook === undefined ? [] : [`Runbook: ${escaped(story.runbook)}`]),
     ...(story.link === undefined ? [] : [escaped(story.link)]),
+    ...(story.command === undefined ? [] : [`<code>${escaped(story.command)}</code>`]),
   ]
   let text = ''
   for (const line of lines) {

@@ -29,11 +29,14 @@ export interface Bench {
   start(settings?: { readonly alerting?: object; readonly dataDir?: string }): Promise<Running>
 }
 
+/** As the API lists it. */
+export type ListedAlert = Pick<AlertRecord, 'id' | 'key' | 'state' | 'severity' | 'summary' | 'count' | 'ruleId'>
+
 export interface Running extends Started<Alerting> {
   readonly metrics: ReturnType<typeof createMetrics>
   get(path: string): Promise<{ readonly status: number; readonly body: unknown }>
   post(path: string): Promise<{ readonly status: number; readonly body: unknown }>
-  alerts(state?: AlertRecord['state']): Promise<readonly AlertRecord[]>
+  alerts(state?: AlertRecord['state']): Promise<readonly ListedAlert[]>
 }
 
 export async function openBench(): Promise<Bench> {
@@ -113,7 +116,8 @@ async function startRunning(config: Config, transport: Transport): Promise<Runni
     post: (path) => ask('POST', path),
     async alerts(state) {
       const { body } = await ask('GET', `/api/v1/alerts${state === undefined ? '' : `?state=${state}`}`)
-      return (body as { alerts: AlertRecord[] }).alerts
+      const { alerts } = body as { alerts: Array<ListedAlert & { rule: string }> }
+      return alerts.map(({ rule, ...alert }) => ({ ...alert, ruleId: rule }))
     },
   }
 }

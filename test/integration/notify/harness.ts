@@ -1,3 +1,4 @@
+import { createJournal, type Journal } from '../../../alerting/journal.ts'
 import { createAcks } from '../../../alerting/notify/acks.ts'
 import { onTestFinished } from 'vitest'
 import { type Notifier, startNotifier } from '../../../alerting/notify/notifier.ts'
@@ -6,6 +7,7 @@ import { appendTransition } from '../../../alerting/state/outbox.ts'
 import type { Transition } from '../../../alerting/transition.ts'
 import { alertingSchema } from '../../../runtime/config/schema-alerting.ts'
 import { engineSchema } from '../../../alerting/state/outbox.ts'
+import type { EventSearch } from '../../../storage/storage.ts'
 import { createHealth } from '../../../runtime/health.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics, type Metrics } from '../../../runtime/metrics.ts'
@@ -16,6 +18,7 @@ export interface Alerter {
   readonly db: StateDatabase
   readonly notifier: Notifier
   readonly metrics: Metrics
+  readonly journal: Journal
   /** Puts transitions into the outbox in one transaction, as the engine does, and wakes the notifier. */
   readonly decide: (...transitions: Array<Omit<Transition, 'seq'>>) => void
   /** Throws as the notifier does. */
@@ -29,15 +32,22 @@ export interface Alerter {
 /** The notifier on a database of its own, with a wall clock that can be moved. */
 export async function startAlerter(
   alerting: unknown,
-  { path = ':memory:', clock = { offsetMs: 0 } }: { path?: string; clock?: { offsetMs: number } } = {},
+  {
+    path = ':memory:',
+    clock = { offsetMs: 0 },
+    search,
+  }: { path?: string; clock?: { offsetMs: number }; search?: EventSearch } = {},
 ): Promise<Alerter> {
   const opened = openStateDatabase(path)
   if (!opened) throw new Error('the database is locked')
   const db = opened.value
   db.migrate('engine', engineSchema)
   const metrics = createMetrics()
+  const journal = createJournal(db, { cluster: 'demo', now: () => Date.now() + clock.offsetMs })
   const started = await startNotifier({
     db,
+    journal,
+    ...(search && { search }),
     config: alertingSchema.parse(alerting),
     timezone: 'Asia/Seoul',
     log: silentLogger,
@@ -57,6 +67,7 @@ export async function startAlerter(
     db,
     notifier: started.value,
     metrics,
+    journal,
     decide(...transitions) {
       db.transaction(() => {
         for (const transition of transitions) appendTransition(db, transition)
@@ -67,7 +78,7 @@ export async function startAlerter(
     acks: createAcks(db, () => Date.now() + clock.offsetMs),
     restart: async (config = alerting) => {
       await stop()
-      return await startAlerter(config, { path, clock })
+      return await startAlerter(config, { path, clock, ...(search && { search }) })
     },
     stop,
   }

@@ -1,3 +1,4 @@
+import { createJournal } from '../../../alerting/journal.ts'
 import { startNotifier } from '../../../alerting/notify/notifier.ts'
 import { openStateDatabase } from '../../../alerting/state/database.ts'
 import { appendTransition, engineSchema } from '../../../alerting/state/outbox.ts'
@@ -15,7 +16,8 @@ const db = opened.value
 db.migrate('engine', engineSchema)
 const { value: notifier } = await startNotifier({
   db,
-  config: alertingSchema.parse({ channels: { hook: { type: 'webhook', url } } }),
+  journal: createJournal(db, { cluster: undefined, now: Date.now }),
+  config: alertingSchema.parse({ channels: { hook: { type: 'webhook', url, rate: '1000/s' } } }),
   timezone: 'UTC',
   log: silentLogger,
   metrics: createMetrics(),
@@ -23,7 +25,9 @@ const { value: notifier } = await startNotifier({
   now: Date.now,
 })
 for (let index = Number(from); index < Number(from) + Number(count); index++) {
-  appendTransition(db, firing(alertOf({ id: `alert-${index}`, key: { 'rabbitmq.queue': `q${index}` } })))
+  const alert = alertOf({ id: `alert-${index}`, key: { 'rabbitmq.queue': `q${index}` } })
+  // Alert and transition together, as the engine writes them.
+  db.transaction(() => appendTransition(db, firing(alert)))
   notifier.wake()
   await new Promise((resolve) => void setTimeout(resolve, 2))
 }

@@ -44,7 +44,7 @@ async function one(channels: (url: string) => object = (url) => ({ channels: { h
 
 describe('reminders', () => {
   test('an alert that still fires is repeated, counted from the confirmed delivery, until it is acknowledged', async () => {
-    const { receiver, decide, pass, db, now, settled } = await one()
+    const { receiver, decide, pass, db, now, settled, notifier } = await one()
     const alert = orders({ repeatMs: 60 * minute })
     receiver.script({ status: 503 })
     decide(firing(alert))
@@ -55,7 +55,7 @@ describe('reminders', () => {
     const requests = await receiver.received(3)
     expect(bodyOf(requests[2]!)).toMatchObject({ reason: 'repeat', alert: { id: alert.id, state: 'firing' } })
     await settled(2)
-    expect(createAcks(db, now).ack(alert.id, 'kim', 'on it')).toBe(true)
+    expect(notifier.operator.ack(alert.id, { by: 'kim', comment: 'on it' })).toMatchObject({ kind: 'done' })
     pass(120 * minute)
     decide(firing(other()))
     await receiver.received(4)
@@ -227,7 +227,7 @@ describe('what is not to be told', () => {
     await receiver.received(1)
     await settled(3)
     expect(storyOf(receiver)).toEqual(['firing other'])
-    expect(silences.preview(silence.matchers)).toHaveLength(1)
+    expect(silences.matching(silence.matchers, 'firing')).toHaveLength(1)
     expect(silences.expire(silence.id)).toBe(true)
     expect(silences.expire(silence.id)).toBe(false)
     notifier.wake()
