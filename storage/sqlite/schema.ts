@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { columns, indexed } from './columns.ts'
 
 /** Grows with every change that an older Thump could not read. */
-export const formatVersion = 2
+export const formatVersion = 3
 
 export const columnNames: readonly string[] = Object.values(columns)
 

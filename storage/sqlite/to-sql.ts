@@ -104,12 +104,10 @@ function anyOf(column: string, condition: Sql, node: QueryNode, terms: DayTerms)
 }
 
 function text(node: QueryNode & { kind: 'text' }): Sql {
-  const exact = asked(node)
-  const phrase = bigramQuery(node.text)
-  if (phrase === undefined) return exact
-  const found = 'rowid IN (SELECT rowid FROM words WHERE words MATCH ?)'
-  if (phrase.isExact) return { text: found, params: [phrase.match] }
-  return { text: `(${found} AND ${exact.text})`, params: [phrase.match, ...exact.params] }
+  const match = bigramQuery(node.text)
+  return match === undefined
+    ? asked(node)
+    : { text: 'rowid IN (SELECT rowid FROM words WHERE words MATCH ?)', params: [match] }
 }
 
 function asked(node: QueryNode): Sql {

@@ -10,7 +10,18 @@ import { DaysWriter } from '../../../storage/sqlite/write-days.ts'
 import { itemOf } from './conformance.ts'
 
 const day = Date.parse('2026-11-22T00:00:00Z')
-const texts = ['ab bc', 'abc', 'Order.created.v2', '카드론 문의', '切断', 'a', 'b-c', 'login refused', 'x*y [z]?']
+const texts = [
+  'ab bc',
+  'abc',
+  'Order.created.v2',
+  '카드론 문의',
+  '切断',
+  'a',
+  'b-c',
+  'login refused',
+  'x*y [z]?',
+  '┌─\ue02e😀\ud800b',
+]
 const paths = [
   'user.name',
   'rabbitmq.queue',
@@ -49,7 +60,25 @@ function randomQuery(die: ReturnType<typeof dice>, depth: number): QueryNode {
     case 0:
       return { kind: 'exists', path }
     case 1:
-      return { kind: 'text', text: pick([...texts, 'bc', 'created', '론 문', 'r.c', 'refused x']), isPhrase: false }
+      return {
+        kind: 'text',
+        text: pick([
+          ...texts,
+          'bc',
+          'created',
+          '론 문',
+          'r.c',
+          'refused x',
+          'c x',
+          ' ',
+          '.',
+          '─\ue02e',
+          '.😀',
+          '😀\ud800',
+          '[z]?',
+        ]),
+        isPhrase: false,
+      }
     case 2:
       return { kind: 'range', path: pick(paths), op: pick(['gt', 'gte', 'lt', 'lte'] as const), value: '404' }
     case 3:
