@@ -1,4 +1,5 @@
 import type { ThumpEvent } from '../event/event.ts'
+import { cellsOf } from '../runtime/terminal-cells.ts'
 
 export interface EventFormat {
   readonly colour: boolean
@@ -84,12 +85,9 @@ function cut(text: string, cells: number): string {
   let used = 0
   let kept = ''
   for (const character of text) {
-    used += isWide.test(character) ? 2 : 1
+    used += cellsOf(character)
     if (used > cells - 1) return `${kept}…`
     kept += character
   }
   return kept
 }
-
-const isWide =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u

@@ -1,7 +1,8 @@
-import { suggestion } from '../../runtime/config/suggest.ts'
-import { knownPaths } from './known-paths.ts'
+import { widthOf } from '../../runtime/terminal-cells.ts'
 import { lex, type QueryError, type Token } from './lexer.ts'
+import { asNumber } from './matches.ts'
 import type { QueryNode } from './query.ts'
+import { foreignValue, foreignWord, pathSlip } from './slips.ts'
 
 export type { QueryError } from './lexer.ts'
 export type ParsedQuery =
@@ -9,14 +10,15 @@ export type ParsedQuery =
   | { readonly ok: false; readonly error: QueryError }
 
 /**
- * The search language:
+ * The search language; docs/search.md tells it to people:
  *
  *     query   = or
  *     or      = and { "or" and }
  *     and     = not { [ "and" ] not }
  *     not     = "not" not | "(" query ")" | field | text
- *     field   = path ":" ( value | "(" value { "or" value } ")" ) | path ( ">" | ">=" | "<" | "<=" ) value
+ *     field   = path ":" ( value | "(" value { "or" value } ")" ) | path ( ">" | ">=" | "<" | "<=" ) bound
  *     value   = word with * as wildcard | "quoted, as it is" | * alone: the field is there
+ *     bound   = number | time, such as 2026-11-24 or "2026-11-24T10:00:00+09:00"
  *     text    = word | "words in this order", looked for in `message`
  */
 export function parseQuery(text: string): ParsedQuery {
@@ -34,7 +36,8 @@ export function parseQuery(text: string): ParsedQuery {
 
 /** The query, a caret under the place, and what to write instead. */
 export function formatQueryError(text: string, { message, at, length, hint }: QueryError): string {
-  const caret = `${' '.repeat(at)}${'^'.repeat(Math.max(1, length))}`
+  const place = ' '.repeat(widthOf(text.slice(0, at)))
+  const caret = `${place}${'^'.repeat(Math.max(1, widthOf(text.slice(at, at + length))))}`
   return `${text}\n${caret}\n${message}${hint === undefined ? '' : `; ${hint}`}`
 }
 
@@ -47,6 +50,7 @@ class Misread extends Error {
 }
 
 const deepest = 200
+const boundHint = 'write 400, 2026-11-24 or "2026-11-24T10:00:00+09:00"'
 
 class Parser {
   readonly #tokens: readonly Token[]
@@ -82,7 +86,7 @@ class Parser {
   }
 
   #not(): QueryNode {
-    const token = this.#next('a condition, such as amqp.operation: queue.delete')
+    const token = this.#next('a condition')
     if (++this.#depth > deepest) this.#fail(token, 'the query is nested too deep')
     try {
       switch (token.kind) {
@@ -119,11 +123,16 @@ class Parser {
         const limit = this.#next('a number or a time')
         if (limit.kind !== 'word' && limit.kind !== 'quoted')
           return this.#fail(limit, 'a number or a time should stand here')
+        if (asNumber(limit.text) === undefined)
+          return this.#fail(limit, `"${limit.text}" is no number and no time`, boundHint)
         const op = ({ '>': 'gt', '>=': 'gte', '<': 'lt', '<=': 'lte' } as const)[relation.kind]
         return { kind: 'range', path: this.#path(token), op, value: limit.text }
       }
-      default:
+      default: {
+        const slip = foreignWord(token.text)
+        if (slip) this.#fail(token, slip.message, slip.hint)
         return { kind: 'text', text: plain(token.text), isPhrase: false }
+      }
     }
   }
 
@@ -133,7 +142,7 @@ class Parser {
     if (first.kind !== '(') return this.#value(path, first)
     const nodes = [this.#value(path, this.#next('a value'))]
     while (this.#take('or')) nodes.push(this.#value(path, this.#next('a value')))
-    if (!this.#take(')')) this.#fail(first, 'this parenthesis is never closed', 'values are joined by or')
+    if (!this.#take(')')) this.#fail(first, 'this parenthesis is never closed', 'values are joined by or: (a or b)')
     return nodes.length === 1 ? (nodes[0] as QueryNode) : { kind: 'or', nodes }
   }
 
@@ -141,17 +150,16 @@ class Parser {
     if (token.kind === 'quoted') return { kind: 'field', path, value: token.text, isPattern: false }
     if (token.kind !== 'word') return this.#fail(token, `a value for ${path} should stand here`)
     if (token.text === '*') return { kind: 'exists', path }
+    const slip = foreignValue(path, token.text, this.#peek())
+    if (slip) this.#fail(token, slip.message, slip.hint)
     const isPattern = /(?<!\\)\*/.test(token.text)
     return { kind: 'field', path, value: isPattern ? token.text : plain(token.text), isPattern }
   }
 
-  /** A field nobody has is most likely a slip; below the open maps every name is right. */
   #path(token: Token & { kind: 'word' }): string {
     const path = token.text.replace(/^@?timestamp$/, '@timestamp')
-    const isOpen =
-      /^(labels|app|amqp\.(headers|properties)|rabbitmq\.(arguments|node|queue_stats|candidates)|thump)\./.test(path)
-    const hint = isOpen || knownPaths.has(path) ? '' : suggestion(path, [...knownPaths])
-    if (hint !== '') this.#fail(token, `no event has a field "${path}"`, hint.replace(/^; /, ''))
+    const slip = pathSlip(path)
+    if (slip) this.#fail(token, slip.message, slip.hint)
     return path
   }
 
@@ -167,7 +175,8 @@ class Parser {
 
   #next(wanted: string): Token {
     const token = this.#tokens[this.#position++]
-    if (!token) throw new Misread({ message: `${wanted} is missing at the end`, at: this.#end, length: 1 })
+    const hint = 'such as amqp.operation: queue.delete'
+    if (!token) throw new Misread({ message: `${wanted} is missing at the end`, at: this.#end, length: 1, hint })
     return token
   }
 

@@ -67,6 +67,35 @@ describe('the search language', () => {
     )
   })
 
+  test.each([
+    ['queue: orders', 'did you mean rabbitmq.queue?'],
+    ['status >= 400', 'did you mean http.response.status_code?'],
+    ['usr.nam: x', 'did you mean "user.name"?'],
+    ['user.name=app', 'write user.name: app'],
+    ['user.name != app', 'write not user.name: app'],
+    ['a && b', 'write and, or, not; or "quote" it to look for it'],
+    ['log.offset: [400 TO 499]', 'write log.offset >= 400 and log.offset < …'],
+    ['log.level: error, warning', 'write log.level: (error or warning)'],
+    ['log.offset > abc', 'write 400, 2026-11-24 or "2026-11-24T10:00:00+09:00"'],
+    ['user.name: (a b)', 'values are joined by or: (a or b)'],
+    ['not', 'such as amqp.operation: queue.delete'],
+  ])('%s is told how to be written', (text, hint) => {
+    const parsed = parseQuery(text)
+    expect(parsed.ok ? 'no error' : parsed.error.hint).toBe(hint)
+  })
+
+  test.each(['amqp: *', 'labels.x: y', 'own.field: x', 'a=b', '"&&"', 'message: a,'])('%s is right', (text) => {
+    expect(parseQuery(text).ok).toBe(true)
+  })
+
+  test('puts the caret where a terminal shows the place, after wide letters too', () => {
+    const text = '카드 and usr.nam: x'
+    const parsed = parseQuery(text)
+    expect(parsed.ok ? '' : formatQueryError(text, parsed.error).split('\n')[1]).toBe(
+      `${' '.repeat(9)}${'^'.repeat(7)}`,
+    )
+  })
+
   test('refuses a thousand parentheses instead of failing', () => {
     expect(parseQuery('('.repeat(5000)).ok).toBe(false)
     expect(parseQuery('not '.repeat(5000)).ok).toBe(false)
