@@ -43,7 +43,8 @@ export function openSources(deps: OpenSourcesDeps): Source[] {
   const sources: Source[] = []
   if (agent.logs.length > 0) sources.push(logFiles(masked, redactor, correlator))
   if (agent.amqp && agent.events.enabled) sources.push(events(masked, agent.amqp, correlator))
-  if (agent.amqp && agent.firehose.enabled) sources.push(firehose(masked, agent.amqp, redactor, 'agent'))
+  if (agent.amqp && agent.firehose.enabled)
+    sources.push(firehose(joined(masked, correlator), agent.amqp, redactor, 'agent'))
   if (agent.resources.enabled) sources.push(...resources(deps))
   return sources
 }
@@ -56,6 +57,18 @@ function maskedEmit(emit: Emit, redactor: Redactor): Emit {
       return emit.events(events, signal)
     },
   }
+}
+
+/** A trace names its connection; who that is, the events told. */
+function joined(deps: OpenSourcesDeps, { connections }: Correlator): OpenSourcesDeps {
+  const events: Emit['events'] = (batch, signal) => {
+    for (const { event } of batch) {
+      const client = connections.byName(event.rabbitmq?.connection)?.client
+      if (client !== undefined) event.client ??= { name: client }
+    }
+    return deps.emit.events(batch, signal)
+  }
+  return { ...deps, emit: { ...deps.emit, events } }
 }
 
 function events(deps: OpenSourcesDeps, amqp: AmqpOptions, correlator: Correlator): Source {

@@ -1,4 +1,4 @@
-import type { RabbitmqFields, ThumpEvent } from './event.ts'
+import type { ThumpEvent } from './event.ts'
 import type { Operation } from './operations.ts'
 
 /** Evidence that came after its deed was sent: who, from where, which way, why. */
@@ -61,38 +61,59 @@ function isElsewhere(a: ThumpEvent, b: ThumpEvent): boolean {
  * to what is proven. Evidence of an HTTP request outweighs the absence of one, in whatever order they came.
  */
 export function withEvidence(deed: ThumpEvent, evidence: readonly ThumpEvent[]): ThumpEvent {
-  const isRequest = ({ rabbitmq }: ThumpEvent) => rabbitmq?.attribution === 'http-api'
+  // A line that gives a reason may say the same of a request, but not who sent it.
+  const isRequest = ({ rabbitmq }: ThumpEvent) =>
+    rabbitmq?.attribution === 'http-api' && rabbitmq['reason'] === undefined
   const requests = evidence.filter(isRequest)
   return [...evidence.filter((piece) => !isRequest(piece)), ...requests].reduce(merged, deed)
 }
 
 function merged(deed: ThumpEvent, evidence: ThumpEvent): ThumpEvent {
-  const { user, source, client, user_agent, rabbitmq = {} } = evidence
-  const isRequest = rabbitmq.attribution === 'http-api'
-  const kept: RabbitmqFields = { ...deed.rabbitmq }
-  const joined: ThumpEvent = { ...deed, rabbitmq: kept, related: { ...deed.related, evidence: evidence.event.id } }
-  if (isRequest) {
+  const joined: ThumpEvent = {
+    ...deed,
+    rabbitmq: { ...deed.rabbitmq },
+    related: { ...deed.related, evidence: evidence.event.id },
+  }
+  const { attribution } = evidence.rabbitmq ?? {}
+  if (attribution !== undefined) joined.rabbitmq = { ...joined.rabbitmq, attribution }
+  // A log line speaks of whose connection it was, a request of who did it.
+  return evidence.rabbitmq?.['reason'] === undefined ? byRequest(joined, evidence) : byLine(joined, evidence)
+}
+
+function byLine(deed: ThumpEvent, { user, source, client, rabbitmq }: ThumpEvent): ThumpEvent {
+  const reason = rabbitmq?.['reason']
+  return {
+    ...(user && { user }),
+    ...(source && { source }),
+    ...(client && { client }),
+    ...deed,
+    rabbitmq: { ...deed.rabbitmq, ...(reason !== undefined && { reason }) },
+  }
+}
+
+function byRequest(deed: ThumpEvent, { user, source, client, user_agent, rabbitmq }: ThumpEvent): ThumpEvent {
+  if (rabbitmq?.attribution !== 'http-api') return deed
+  const { candidates: _, connection, ...fields } = deed.rabbitmq ?? {}
+  const isClosing = deed.amqp?.operation === 'connection.close'
+  const { source: _source, client: _client, ...rest } = deed
+  const owner = deed.user?.target?.name ?? deed.user?.name
+  return {
+    ...rest,
     // The connection named so far was the only possible one, and is not it.
-    delete kept.candidates
-    if (deed.amqp?.operation !== 'connection.close') delete kept.connection
-    delete joined.source
-    delete joined.client
+    rabbitmq: { ...fields, ...(isClosing && connection !== undefined && { connection }) },
+    ...(source && { source }),
+    ...(client && { client }),
+    ...(user_agent && { user_agent }),
+    ...(user?.name !== undefined &&
+      user.name !== deed.user?.name && {
+        user: { name: user.name, ...(owner !== undefined && { target: { name: owner } }) },
+      }),
   }
-  if (rabbitmq.attribution !== undefined) kept.attribution = rabbitmq.attribution
-  if (rabbitmq['reason'] !== undefined) kept['reason'] = rabbitmq['reason']
-  if (source) joined.source = source
-  if (client) joined.client = client
-  if (user_agent) joined.user_agent = user_agent
-  if (user?.name !== undefined && user.name !== deed.user?.name) {
-    const owner = deed.user?.target?.name ?? deed.user?.name
-    joined.user = { name: user.name, ...(owner !== undefined && { target: { name: owner } }) }
-  }
-  return joined
 }
 
 /**
  * Events with each deed's evidence joined in; evidence that found its deed here is left out, the order is kept. A piece
- * without an id belongs to the one deed nearest in time. `evidence` may hold more than `events` do.
+ * without an id belongs, for each operation it may be, to the one deed nearest in time. `evidence` may hold more than `events` do.
  */
 export function joinAttribution(
   events: readonly ThumpEvent[],
@@ -107,10 +128,13 @@ export function joinAttribution(
   const found = new Map<ThumpEvent, ThumpEvent[]>()
   const joined = new Set<string>()
   for (const piece of pieces) {
-    const deed = nearest(piece, candidatesOf(piece, index))
-    if (!deed || joined.has(piece.event.id)) continue
-    joined.add(piece.event.id)
-    found.set(deed, [...(found.get(deed) ?? []), piece])
+    if (joined.has(piece.event.id)) continue
+    for (const candidates of candidatesOf(piece, index)) {
+      const deed = nearest(piece, candidates)
+      if (!deed) continue
+      joined.add(piece.event.id)
+      found.set(deed, [...(found.get(deed) ?? []), piece])
+    }
   }
   return events
     .filter(({ event }) => !joined.has(event.id))
@@ -137,11 +161,12 @@ function indexOf(deeds: readonly ThumpEvent[]): DeedIndex {
   return { byId: new Map(deeds.map((deed) => [deed.event.id, deed])), byObject }
 }
 
-function candidatesOf(piece: ThumpEvent, { byId, byObject }: DeedIndex): readonly ThumpEvent[] {
+/** The deed it names, or for each operation it may be those on the same object. */
+function candidatesOf(piece: ThumpEvent, { byId, byObject }: DeedIndex): ReadonlyArray<readonly ThumpEvent[]> {
   const { id, operation = [] } = piece.related ?? {}
   const named = id === undefined ? undefined : byId.get(id)
-  if (id !== undefined) return named ? [named] : []
-  return operation.flatMap((one) => byObject.get(objectKey(one, piece) ?? '') ?? [])
+  if (id !== undefined) return named ? [[named]] : []
+  return operation.map((one) => byObject.get(objectKey(one, piece) ?? '') ?? [])
 }
 
 function nearest(piece: ThumpEvent, deeds: readonly ThumpEvent[]): ThumpEvent | undefined {

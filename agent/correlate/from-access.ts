@@ -1,5 +1,6 @@
 import type { ThumpEvent } from '../../event/event.ts'
 import { derivedEventId } from '../../event/ids.ts'
+import type { Operation } from '../../event/operations.ts'
 import { evidenceFrom } from './evidence.ts'
 import type { Recent } from './recent.ts'
 import { type Request, requestOf } from './request-of.ts'
@@ -29,20 +30,22 @@ function purge(line: ThumpEvent, { fields }: Request): ThumpEvent {
   }
 }
 
-/** One piece for each deed that is known here, else one that names them by operation, object, user and time. */
+/** A piece for each deed that is known here, and one that names the rest by operation, object, user and time. */
 function evidence(line: ThumpEvent, { operations, fields, target }: Request, recent: Recent): ThumpEvent[] {
   const message = sentence(line)
   const rabbitmq = { ...fields, attribution: 'http-api' }
-  const known: ThumpEvent[] = []
+  const pieces: ThumpEvent[] = []
+  const rest: Operation[] = []
   for (const [ordinal, operation] of operations.entries()) {
     const piece = evidenceFrom(line, { operations: [operation], ordinal, message, fields: rabbitmq, target })
     const deed = recent.deedOf(piece)
-    if (deed) known.push({ ...piece, related: { ...piece.related, id: deed.event.id } })
+    if (deed) pieces.push({ ...piece, related: { ...piece.related, id: deed.event.id } })
+    else rest.push(operation)
   }
-  if (known.length > 0) return known
-  const open = evidenceFrom(line, { operations, ordinal: operations.length, message, fields: rabbitmq, target })
+  if (rest.length === 0) return pieces
+  const open = evidenceFrom(line, { operations: rest, ordinal: operations.length, message, fields: rabbitmq, target })
   recent.addEvidence(open)
-  return [open]
+  return [...pieces, open]
 }
 
 function sentence({ http, url, user, source, user_agent }: ThumpEvent): string {

@@ -41,8 +41,16 @@ export function observe(event: ThumpEvent, { connections, queues }: Known): void
       if (queue) queue.consumersSeen++
       return
     }
-    case 'consumer.deleted':
-      return tellChannel(event, fields, connections)
+    case 'consumer.deleted': {
+      const owner = connections.byName(connections.channel(fields.pid)?.connection)?.user
+      // Cancelled by its own client, else by the broker, whose name is on it.
+      return tellChannel(
+        event,
+        fields,
+        connections,
+        owner !== undefined && event.user?.name === owner ? 'amqp' : undefined,
+      )
+    }
     case 'queue.created': {
       const owner = connections.byPid(text(fields['owner_pid']))
       // The owner's pid is proof of who declared an exclusive queue.

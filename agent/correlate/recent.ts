@@ -33,7 +33,8 @@ export class Recent {
   /** Evidence of this deed that was there before it. */
   evidenceOf(deed: ThumpEvent): readonly ThumpEvent[] {
     const found = this.#evidence.filter((piece) => !this.#used.has(piece) && isEvidenceOf(piece, deed))
-    for (const piece of found) this.#used.add(piece)
+    // One request may do several things (a user made, its tags set): then its evidence serves each.
+    for (const piece of found) if (piece.related?.operation?.length === 1) this.#used.add(piece)
     return found
   }
 

@@ -160,7 +160,7 @@ function objectOf(routingKey: string, headers: ExchangeMessage['headers']): Rabb
     if (value !== undefined && value !== '') fields[field] = value
   }
   put('vhost', textOf(headers['vhost']))
-  put('attribution', wayOf(headers['user_who_performed_action']))
+  put('attribution', ways.get(headers['user_who_performed_action']))
   const nameField = routingKey.startsWith('vhost.limits.') ? undefined : nameFields[kind]
   if (nameField !== undefined)
     put(nameField, nameField === 'exchange' ? exchangeName(headers['name']) : textOf(headers['name']))
@@ -195,10 +195,13 @@ function objectOf(routingKey: string, headers: ExchangeMessage['headers']): Rabb
   return fields
 }
 
-/** The broker's own names say which way; for a person's name the event does not, and nothing is guessed. */
-function wayOf(user: unknown): 'cli' | 'broker' | undefined {
-  return user === 'rmq-cli' ? 'cli' : user === 'rmq-internal' ? 'broker' : undefined
-}
+/** The broker's own names say which way; a person's name does not. `delete_queue` calls itself `cli_user`. */
+const ways: ReadonlyMap<unknown, 'cli' | 'broker'> = new Map([
+  ['rmq-cli', 'cli'],
+  ['cli_user', 'cli'],
+  ['rmq-internal', 'broker'],
+  ['internal_user', 'broker'],
+] as const)
 
 type Put = (field: string, value: Json | undefined) => void
 

@@ -63,6 +63,8 @@ test('while older connections may be unknown nobody is named, and the reason is 
 test.each([
   ['rmq-cli', 'cli'],
   ['rmq-internal', 'broker'],
+  ['cli_user', 'cli'],
+  ['internal_user', 'broker'],
 ])('%s is the way %s, whoever has connections open', (user, way) => {
   const { open, event } = story()
   open(0, 7, user)
@@ -165,8 +167,23 @@ test('one request that makes a user and sets tags explains both deeds', () => {
   const created = event(100, 'user.created', by)
   const tags = event(101, 'user.tags.set', { ...by, tags: ['monitoring'] })
   const evidence = access(900, 'admin', 'PUT /api/users/eve', 201)
-  expect(evidence.map(({ related }) => related?.id)).toEqual([created.event.id, tags.event.id])
-  expect(new Set(evidence.map(({ event: { id } }) => id)).size).toBe(2)
+  expect(evidence.map(({ related }) => related?.id)).toEqual([created.event.id, tags.event.id, undefined])
+  expect(evidence[2]?.related?.operation, 'the password may have been set elsewhere').toEqual(['user.password'])
+  expect(new Set(evidence.map(({ event: { id } }) => id)).size).toBe(3)
+})
+
+test('so does a request that is read before them, and one of another node', () => {
+  const by = { name: 'eve', user_who_performed_action: 'admin' }
+  const request = [900, 'admin', 'PUT /api/users/eve', 201] as const
+  const deeds = ({ event }: ReturnType<typeof story>) => [
+    event(100, 'user.created', by),
+    event(101, 'user.tags.set', { ...by, tags: ['monitoring'] }),
+  ]
+  const here = story()
+  here.access(...request)
+  const joined = joinAttribution([...deeds(story()), ...story().access(...request)])
+  for (const told of [deeds(here), joined])
+    expect(told.map(({ source }) => source?.ip)).toEqual(['10.0.0.99', '10.0.0.99'])
 })
 
 test.each([
