@@ -2,10 +2,10 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../runtime/config/schema.ts'
 import { writeDurably, readJsonFile } from '../runtime/durable-file.ts'
-import { ConfigError } from '../runtime/errors.ts'
+import { ConfigError, formatProblem, type Problem } from '../runtime/errors.ts'
 import { expandGlobs } from './expand-globs.ts'
-import { readRuleFiles } from './rule-files.ts'
-import { type ActiveFile, assembleRuleSet, type RuleSet } from './rule-set.ts'
+import { readRuleFiles, type RuleFiles } from './rule-files.ts'
+import { type ActiveFile, assembleRuleSet, hasError, type RuleSet } from './rule-set.ts'
 import { builtInRules } from './built-in-rules.ts'
 import type { Rule } from './rules/rule.ts'
 
@@ -25,25 +25,60 @@ export function openRuleBook(config: Pick<Config, 'alerting' | 'dataDir' | 'time
   const { alerting, dataDir, timezone = 'UTC' } = config
   const path = join(dataDir, 'alerting', 'rules-last-good.json')
   const lastGood = new Map(Object.entries((readJsonFile(path) ?? {}) as Record<string, string>))
-  let read = readRuleFiles(alerting, timezone)
+  let read = readWithGoodOverrides(alerting, timezone, lastGood)
   let signature = signatureOf(read.looked)
-  let set = assembleRuleSet(read, lastGood)
+  let set = withOverrides(assembleRuleSet(read, lastGood), read)
   const hopeless = set.files.filter(({ isStale, text }) => isStale && text === undefined)
   const problems = [...read.problems, ...hopeless.flatMap((file) => file.problems)]
-  if (problems.some(({ severity }) => severity === 'error')) throw new ConfigError(problems)
+  if (problems.some(({ severity }) => severity === 'error')) throw new ConfigError(unique(problems))
   remember(path, lastGood, set)
   return {
     rules: () => [...set.rules, ...builtInRules(alerting)],
     files: () => set.files,
     reload() {
       const owners = new Map(set.rules.map(({ id, place }) => [id, place.file]))
-      read = readRuleFiles(alerting, timezone)
+      read = readWithGoodOverrides(alerting, timezone, lastGood)
       signature = signatureOf(read.looked)
-      set = assembleRuleSet(read, lastGood, owners)
+      set = withOverrides(assembleRuleSet(read, lastGood, owners), read)
       remember(path, lastGood, set)
     },
     hasChanged: () => signatureOf([...expandGlobs(alerting.rules).files, ...read.looked]) !== signature,
   }
+}
+
+interface ReadFiles extends RuleFiles {
+  /** Why the overrides file's own text is not used; absent where it is. */
+  readonly refused?: readonly Problem[]
+}
+
+/** A bad overrides file keeps its last good version as well: rules must not go live because of a typing error in another file. */
+function readWithGoodOverrides(
+  alerting: Config['alerting'],
+  timezone: string,
+  lastGood: ReadonlyMap<string, string>,
+): ReadFiles {
+  const read = readRuleFiles(alerting, timezone)
+  const { overrides } = read
+  if (!overrides) return read
+  const all = [...overrides.problems, ...read.files.flatMap(({ parsed }) => parsed.problems)]
+  const refused = all.filter(({ file, severity }) => file === overrides.path && severity === 'error')
+  const good = lastGood.get(overrides.path)
+  if (refused.length === 0 || good === undefined || good === overrides.text) return read
+  const again = readRuleFiles(alerting, timezone, { overridesText: good })
+  return { ...again, looked: new Set([...read.looked, ...again.looked]), refused: unique(refused) }
+}
+
+/** The overrides file beside the rule files: it is told of, and remembered, like them. */
+function withOverrides(set: RuleSet, { overrides, refused }: ReadFiles): RuleSet {
+  if (!overrides) return set
+  const { path, text } = overrides
+  const problems = refused ?? overrides.problems
+  const isStale = refused !== undefined || hasError(problems)
+  return { ...set, files: [...set.files, { path, text, rules: [], isStale, problems }] }
+}
+
+function unique(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()]
 }
 
 /** Text that is good now is what a later bad one falls back to. */

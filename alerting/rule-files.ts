@@ -3,7 +3,14 @@ import { dirname, isAbsolute, join } from 'node:path'
 import type { AlertingConfig } from '../runtime/config/schema-alerting.ts'
 import type { Problem } from '../runtime/errors.ts'
 import { expandGlobs } from './expand-globs.ts'
-import { type ParseContext, type ParsedFile, parseOverrides, parseRuleFile } from './rules/parse-file.ts'
+import { suggestion } from '../runtime/config/suggest.ts'
+import {
+  type Overrides,
+  type ParseContext,
+  type ParsedFile,
+  parseOverrides,
+  parseRuleFile,
+} from './rules/parse-file.ts'
 
 /** One rule file as it lies on the disk. */
 export interface RuleFile {
@@ -13,7 +20,17 @@ export interface RuleFile {
   readonly parsed: ParsedFile
 }
 
+/** The overrides file as it was read. */
+export interface ReadOverrides {
+  readonly path: string
+  readonly text: string | undefined
+  readonly overrides: Overrides | undefined
+  readonly problems: readonly Problem[]
+}
+
 export interface RuleFiles {
+  /** Absent where none is configured. */
+  readonly overrides?: ReadOverrides
   readonly files: readonly RuleFile[]
   /** Of the configuration: files that are not there, and the overrides file. */
   readonly problems: readonly Problem[]
@@ -24,45 +41,87 @@ export interface RuleFiles {
 
 type RuleSettings = Pick<AlertingConfig, 'rules' | 'overrides' | 'allowedLateness'>
 
-/** Reads and parses every rule file the configuration names; `paths` instead of those where given. */
-export function readRuleFiles(config: RuleSettings, timezone = 'UTC', paths?: readonly string[]): RuleFiles {
+export interface ReadOptions {
+  /** Instead of the configured files. */
+  readonly paths?: readonly string[] | undefined
+  /** The overrides' text that is used instead of the file's. */
+  readonly overridesText?: string | undefined
+}
+
+/** Reads and parses every rule file the configuration names, the overrides merged in. */
+export function readRuleFiles(
+  config: RuleSettings,
+  timezone = 'UTC',
+  { paths, overridesText }: ReadOptions = {},
+): RuleFiles {
   const { files, missing } = expandGlobs(paths ?? config.rules)
   const problems: Problem[] = missing.map((file) => problem(file, 'alerting.rules', 'no such rule file'))
   const looked = new Set([...files, ...missing])
   if (config.overrides !== undefined) looked.add(config.overrides)
-  const overrides = config.overrides === undefined ? undefined : readOverrides(config.overrides, problems)
+  const overrides = config.overrides === undefined ? undefined : readOverrides(config.overrides, overridesText)
   const parse = (path: string, text: string) => {
     const context: ParseContext = {
       allowedLatenessMs: config.allowedLateness,
       timezone,
       keywords: (file) => readKeywords(resolveFrom(path, file), looked),
-      ...(overrides && { overrides }),
+      ...(overrides?.overrides && { overrides: overrides.overrides }),
     }
     return parseRuleFile(path, text, context)
   }
-  return { files: files.map((path) => readRuleFile(path, parse)), problems, parse, looked }
+  const read = files.map((path) => readRuleFile(path, parse))
+  if (overrides) problems.push(...overrides.problems)
+  // Beside a few files, ids of the others are no mistake.
+  if (overrides && !paths) problems.push(...strayOverrides(overrides.overrides, read))
+  return { files: read, problems, parse, looked, ...(overrides && { overrides }) }
+}
+
+/** An id that no rule has does nothing: told, since it is as a rule mistyped. */
+function strayOverrides(overrides: Overrides | undefined, files: readonly RuleFile[]): Problem[] {
+  if (!overrides) return []
+  // A file that cannot be read as YAML may hold the rule.
+  if (files.some(({ parsed }) => parsed.ids === undefined)) return []
+  const ids = files.flatMap(({ parsed }) => parsed.ids ?? [])
+  return Object.keys(overrides.values)
+    .filter((id) => !ids.includes(id))
+    .map((id) => ({
+      file: overrides.file,
+      ...overrides.placeOf([id]),
+      path: 'override',
+      message: `no rule "${id}"${suggestion(id, ids)}`,
+      severity: 'warning' as const,
+    }))
 }
 
 function readRuleFile(path: string, parse: RuleFiles['parse']): RuleFile {
   try {
-    const bytes = readFileSync(path)
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const text = decode(readFileSync(path))
     return { path, text, parsed: parse(path, text) }
   } catch (error) {
-    const reason = error instanceof TypeError ? 'the file is not UTF-8 text' : messageOf(error)
-    return { path, text: undefined, parsed: { file: path, rules: [], problems: [problem(path, 'file', reason)] } }
+    const problems = [problem(path, 'file', reasonOf(error))]
+    return { path, text: undefined, parsed: { file: path, rules: [], ids: undefined, problems } }
   }
 }
 
-function readOverrides(path: string, problems: Problem[]): Record<string, Record<string, unknown>> | undefined {
+function readOverrides(path: string, instead: string | undefined): ReadOverrides {
   try {
-    const parsed = parseOverrides(path, readFileSync(path, 'utf8'))
-    problems.push(...parsed.problems)
-    return parsed.overrides
+    const text = instead ?? decode(readFileSync(path))
+    return { path, text, ...parseOverrides(path, text) }
   } catch (error) {
-    problems.push(problem(path, 'alerting.overrides', messageOf(error)))
-    return undefined
+    return {
+      path,
+      text: undefined,
+      overrides: undefined,
+      problems: [problem(path, 'alerting.overrides', reasonOf(error))],
+    }
   }
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof TypeError ? 'the file is not UTF-8 text' : messageOf(error)
 }
 
 /** A dictionary's path is meant from its rule file. */

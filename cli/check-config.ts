@@ -9,7 +9,7 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   handler: async (argv) => {
     const context = loadContext(argv)
     const { checkRuleFiles } = await import('../alerting/check-files.ts')
-    const problems = checkRuleFiles(context.config.alerting, context.config.timezone)
+    const problems = checkRuleFiles(context.config)
     for (const problem of problems) context.err.write(`${formatProblem(problem)}\n`)
     if (problems.some(({ severity }) => severity === 'error')) process.exitCode = 78
     else context.out.write(`${configFile(argv) ?? 'built-in defaults'}: ok\n`)

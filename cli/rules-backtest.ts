@@ -120,8 +120,8 @@ async function rulesToTest(
 ): Promise<readonly Rule[] | undefined> {
   const { checkRuleFiles } = await import('../alerting/check-files.ts')
   const { readRuleFiles } = await import('../alerting/rule-files.ts')
-  const errors = checkRuleFiles(config.alerting, config.timezone, paths).filter(({ severity }) => severity === 'error')
-  const all = readRuleFiles(config.alerting, config.timezone, paths).files.flatMap(({ parsed }) => parsed.rules)
+  const errors = checkRuleFiles(config, paths).filter(({ severity }) => severity === 'error')
+  const all = readRuleFiles(config.alerting, config.timezone, { paths }).files.flatMap(({ parsed }) => parsed.rules)
   const rules = argv.rule ? all.filter(({ id }) => argv.rule?.includes(id)) : all
   for (const problem of errors) err.write(`${formatProblem(problem)}\n`)
   const unknown = (argv.rule ?? []).filter((id) => !all.some((rule) => rule.id === id))

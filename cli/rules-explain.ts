@@ -26,7 +26,7 @@ export const command: CommandModule<GlobalArgs, ExplainArgs> = {
     const { readRuleFiles } = await import('../alerting/rule-files.ts')
     const { explainRule } = await import('../alerting/rules/explain.ts')
     const paths = argv.files && argv.files.length > 0 ? argv.files : undefined
-    const rules = readRuleFiles(config.alerting, config.timezone, paths).files.flatMap(({ parsed }) => parsed.rules)
+    const rules = readRuleFiles(config.alerting, config.timezone, { paths }).files.flatMap(({ parsed }) => parsed.rules)
     const rule = rules.find(({ id }) => id === argv.rule)
     if (!rule) throw new Error(`no rule "${argv.rule}" without errors; see thump rules list`)
     const event: unknown = JSON.parse(readFileSync(argv.event === '-' ? 0 : argv.event, 'utf8'))

@@ -22,11 +22,9 @@ export const command: CommandModule<GlobalArgs, TestArgs> = {
     const { readRuleFiles } = await import('../alerting/rule-files.ts')
     const { runRuleTests } = await import('../alerting/engine/rule-tests.ts')
     const paths = argv.files && argv.files.length > 0 ? argv.files : undefined
-    const errors = checkRuleFiles(config.alerting, config.timezone, paths).filter(
-      ({ severity }) => severity === 'error',
-    )
+    const errors = checkRuleFiles(config, paths).filter(({ severity }) => severity === 'error')
     for (const problem of errors) err.write(`${formatProblem(problem)}\n`)
-    const rules = readRuleFiles(config.alerting, config.timezone, paths).files.flatMap(({ parsed }) => parsed.rules)
+    const rules = readRuleFiles(config.alerting, config.timezone, { paths }).files.flatMap(({ parsed }) => parsed.rules)
     const results = rules.flatMap((rule) => runRuleTests(rule, rules))
     for (const { rule, name, failures } of results) {
       out.write(`${failures.length === 0 ? 'ok  ' : 'FAIL'} ${rule.id}: ${name}\n`)

@@ -28,12 +28,7 @@ const lint: CommandModule<GlobalArgs, LintArgs> = {
     const { config, out } = loadContext(argv)
     const { checkRuleFiles } = await import('../alerting/check-files.ts')
     const { printProblems } = await import('../alerting/print-problems.ts')
-    const problems = checkRuleFiles(
-      config.alerting,
-      config.timezone,
-      asPaths(argv.files),
-      config.agent.firehose.enabled ? [] : ['firehose'],
-    )
+    const problems = checkRuleFiles(config, asPaths(argv.files))
     out.write(printProblems(problems, argv.output))
     if (problems.some(({ severity }) => severity === 'error' || argv.strict)) process.exitCode = 1
   },

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { overridesJsonSchema, rulesJsonSchema } from '../alerting/rules/schema.ts'
 import { configSchema } from '../runtime/config/schema.ts'
 
 /** Writes the JSON Schemas that editors complete from; `--check` fails when one on disk is stale. */
@@ -8,6 +9,8 @@ const root = join(import.meta.dirname, '..')
 const schemas: Record<string, () => unknown> = {
   'deploy/config/thump.schema.json': () =>
     z.toJSONSchema(configSchema, { io: 'input', target: 'draft-07', unrepresentable: 'any' }),
+  'deploy/rules/rules.schema.json': rulesJsonSchema,
+  'deploy/rules/overrides.schema.json': overridesJsonSchema,
 }
 
 let stale = 0

@@ -21,10 +21,12 @@ export function runningRules(
   paths: readonly string[] | undefined,
 ): RunningRules | undefined {
   const lastGood = join(dataDir, 'alerting', 'rules-last-good.json')
-  const configured = readRuleFiles(alerting, timezone)
   const isRunning = existsSync(lastGood)
+  const kept = (readJsonFile(lastGood) ?? {}) as Record<string, string>
+  const overridesText = alerting.overrides === undefined ? undefined : kept[alerting.overrides]
+  const configured = readRuleFiles(alerting, timezone, { overridesText })
   if (!isRunning && (!paths || configured.files.length === 0)) return undefined
-  const texts = Object.entries((readJsonFile(lastGood) ?? {}) as Record<string, string>)
+  const texts = Object.entries(kept).filter(([path]) => path !== alerting.overrides)
   const rules = isRunning
     ? texts.flatMap(([path, text]) => configured.parse(path, text).rules)
     : configured.files.flatMap(({ parsed }) => parsed.rules)

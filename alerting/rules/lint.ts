@@ -2,8 +2,8 @@ import { suggestion } from '../../runtime/config/suggest.ts'
 import type { TopicName } from '../../event/topics.ts'
 import { type Complaint, type Condition, operatorHint, testsOf } from './condition.ts'
 import type { FieldPath } from './field.ts'
-import { highCardinality, knownFields, producersOf } from './known-fields.ts'
-import type { Rule } from './rule.ts'
+import { highCardinality, knownFields, producersOf, type SourceName } from './known-fields.ts'
+import { isEager, type Rule } from './rule.ts'
 import type { RuleInput } from './schema.ts'
 
 /** What is allowed and yet likely a mistake. */
@@ -12,16 +12,19 @@ export function warnOf(rule: Rule, input: RuleInput): Complaint[] {
   const warn = (path: readonly PropertyKey[], code: string, message: string) =>
     found.push({ path, code, message, severity: 'warning' })
   const { spec } = rule
-  if (spec.kind === 'absence' && spec.forMs < rule.latenessMs)
+  const waiting = waitOf(rule)
+  if (waiting && waiting.ms < rule.latenessMs)
     warn(
-      ['absence', 'for'],
+      waiting.path,
       'lateness',
-      `absence.for ${seconds(spec.forMs)} is shorter than allowedLateness ${seconds(rule.latenessMs)}`,
+      `${waiting.path.join('.')} ${seconds(waiting.ms)} is shorter than allowedLateness ${seconds(rule.latenessMs)}`,
     )
   warnOfFields(rule.where, rule.topics, ['where'], warn)
   if (spec.kind === 'match' && spec.resolveWhen) warnOfFields(spec.resolveWhen, rule.topics, ['resolveWhen'], warn)
   if (spec.kind === 'sequence')
     spec.steps.forEach((step, index) => warnOfFields(step.condition, step.topics, ['steps', index], warn))
+  if (spec.kind === 'ratio') warnOfFields(spec.of, rule.topics, ['ratio', 'of'], warn)
+  for (const { path, at } of ownFields(spec)) warnOfField(path, rule.topics, at, warn)
   for (const { name, path } of rule.groupBy) {
     // A composite's keys come from its members'.
     if (spec.kind !== 'composite') warnOfField(path, rule.topics, ['groupBy'], warn)
@@ -39,6 +42,41 @@ export function warnOf(rule: Rule, input: RuleInput): Complaint[] {
     for (const path of template?.fields ?? [])
       if (input[key] !== undefined && spec.kind !== 'composite') warnOfField(path, rule.topics, [key], warn)
   return found
+}
+
+/** The time that must pass in silence before the rule decides: shorter than lateness it says little. */
+function waitOf({ spec }: Rule): { readonly path: readonly string[]; readonly ms: number } | undefined {
+  switch (spec.kind) {
+    case 'absence':
+      return { path: ['absence', 'for'], ms: spec.forMs }
+    case 'spike':
+      return spec.direction === 'up' ? undefined : { path: ['spike', 'window'], ms: spec.windowMs }
+    case 'count':
+    case 'distinct':
+    case 'ratio':
+      return isEager(spec.bound) ? undefined : { path: [spec.kind, 'within'], ms: spec.withinMs }
+    case 'sequence':
+      return spec.steps.at(-1)?.isNot ? { path: ['within'], ms: spec.withinMs } : undefined
+    default:
+      return undefined
+  }
+}
+
+/** The fields a type looks at beside its conditions. */
+function ownFields(
+  spec: Rule['spec'],
+): ReadonlyArray<{ readonly path: FieldPath; readonly at: readonly PropertyKey[] }> {
+  switch (spec.kind) {
+    case 'change':
+    case 'distinct':
+      return [{ path: spec.field, at: [spec.kind, 'field'] }]
+    case 'metric':
+      return [spec.field, ...(spec.divisor ? [spec.divisor] : [])].map((path) => ({ path, at: ['metric', 'field'] }))
+    case 'newValue':
+      return spec.fields.map((path, index) => ({ path, at: ['newValue', 'fields', index] }))
+    default:
+      return []
+  }
 }
 
 type Warn = (path: readonly PropertyKey[], code: string, message: string) => void
@@ -71,23 +109,32 @@ function warnOfField(path: FieldPath, topics: readonly TopicName[], at: readonly
 }
 
 /** The sources a rule cannot do without: `firehose`, `resources` … Told by lint where they are off. */
-export function sourcesNeeded(rule: Rule): ReadonlySet<string> {
-  const needed = new Set<string>()
+export function sourcesNeeded(rule: Rule): ReadonlySet<SourceName> {
+  const needed = new Set<SourceName>()
   if (rule.spec.kind === 'composite') return needed
   const conditions =
     rule.spec.kind === 'sequence'
       ? rule.spec.steps.filter(({ isNot }) => !isNot).map(({ condition }) => condition)
       : [rule.where]
+  for (const { path } of ownFields(rule.spec)) {
+    const sources = producersOf(path.join('.'), rule.topics)
+    if (sources.length === 1 && sources[0]) needed.add(sources[0])
+  }
   for (const condition of conditions)
     for (const test of certainTests(condition)) {
       const sources = producersOf(test.path.join('.'), rule.topics)
-      if (sources.length === 1 && sources[0]) needed.add(sources[0])
-      const isTraced =
-        test.path.join('.') === 'amqp.operation' &&
-        test.values.every((value) => value === 'basic.publish' || value === 'basic.deliver')
-      if (isTraced && test.operator !== 'exists') needed.add('firehose')
+      // That a field is missing can be said without its source.
+      const isAbsence = test.operator === 'exists' && test.values[0] === false
+      if (sources.length === 1 && sources[0] && !isAbsence) needed.add(sources[0])
+      if (test.path.join('.') === 'amqp.operation' && !isAbsence) needed.add(sourceOfOperations(test.values))
     }
   return needed
+}
+
+/** Publishes and deliveries are seen by the firehose alone, purges in the access log, the rest by the event exchange. */
+function sourceOfOperations(values: ReadonlyArray<string | number | boolean>): SourceName {
+  const isAll = (...names: readonly string[]) => values.every((value) => names.includes(String(value)))
+  return isAll('basic.publish', 'basic.deliver') ? 'firehose' : isAll('queue.purge') ? 'log-files' : 'events'
 }
 
 /** Tests without which the condition cannot hold. */
@@ -103,6 +150,8 @@ function seconds(ms: number): string {
 /** What can be said only of all rules together: ids used twice, composites and inhibitions of rules that are not there. */
 export function checkTogether(
   rules: readonly Rule[],
+  // Of a few files alone it is not known which rules the others hold.
+  { isWhole = true }: { readonly isWhole?: boolean } = {},
 ): Array<{ rule: Rule; code: string; message: string; severity: 'error' | 'warning' }> {
   const first = new Map<string, Rule>()
   const found: Array<{ rule: Rule; code: string; message: string; severity: 'error' | 'warning' }> = []
@@ -124,8 +173,9 @@ export function checkTogether(
     for (const id of members) {
       const member = first.get(id)
       const say = (message: string) => found.push({ rule, code: 'needs', message, severity: 'error' })
-      if (!member) say(`no rule "${id}"${suggestion(id, ids)}`)
-      else if (member.stage === 'off' && rule.stage !== 'off')
+      if (!member) {
+        if (isWhole) say(`no rule "${id}"${suggestion(id, ids)}`)
+      } else if (member.stage === 'off' && rule.stage !== 'off')
         say(`rule "${id}" is off: its alerts can never be part of this`)
       else if (member.spec.kind === 'composite') say(`rule "${id}" is a composite itself`)
       else {
@@ -135,7 +185,7 @@ export function checkTogether(
       }
     }
     for (const id of rule.inhibits?.rules ?? [])
-      if (!first.has(id))
+      if (isWhole && !first.has(id))
         found.push({ rule, code: 'inhibits', message: `no rule "${id}"${suggestion(id, ids)}`, severity: 'warning' })
   }
   return found

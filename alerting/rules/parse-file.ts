@@ -14,14 +14,22 @@ export interface ParseContext {
   readonly timezone: string
   /** The words of a dictionary beside the rule file. */
   readonly keywords: (file: string) => readonly string[] | undefined
-  /** By rule id, merged over the rule before it is checked. */
-  readonly overrides?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly overrides?: Overrides
+}
+
+/** By rule id, merged over the rule before it is checked. What is wrong with one is told where it stands. */
+export interface Overrides {
+  readonly file: string
+  readonly values: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  placeOf(path: readonly PropertyKey[]): { line: number; column: number }
 }
 
 export interface ParsedFile {
   readonly file: string
   /** Rules without an error; `off` ones included. */
   readonly rules: readonly Rule[]
+  /** Of all rules, with an error or not; undefined where the file cannot be read. */
+  readonly ids: readonly string[] | undefined
   /** All of them, in the order of the file. `path` is the code. */
   readonly problems: readonly Problem[]
 }
@@ -33,6 +41,7 @@ export function parseRuleFile(file: string, text: string, context: ParseContext)
   const reader = new FileReader(file, text)
   const rules: Rule[] = []
   const root = reader.root()
+  const ids: string[] = []
   if (root) {
     for (const key of Object.keys(root))
       if (key !== 'defaults' && key !== 'rules')
@@ -42,12 +51,13 @@ export function parseRuleFile(file: string, text: string, context: ParseContext)
     if (!Array.isArray(list)) reader.report(['rules'], 'rules', 'rules is a list')
     else {
       list.forEach((item: unknown, index) => {
+        if (isPlainMap(item) && typeof item['id'] === 'string') ids.push(item['id'])
         const rule = parseRule(item, ['rules', index], defaults, reader, context)
         if (rule) rules.push(rule)
       })
     }
   }
-  return { file, rules, problems: reader.problems() }
+  return { file, rules, ids: root && ids, problems: reader.problems() }
 }
 
 function parseRule(
@@ -63,7 +73,10 @@ function parseRule(
   }
   const raw = item as Record<string, unknown>
   const before = reader.errorCount
-  const overridden = typeof raw['id'] === 'string' ? merge(raw, context.overrides?.[raw['id']]) : raw
+  const id = typeof raw['id'] === 'string' ? raw['id'] : ''
+  const override = Object.hasOwn(context.overrides?.values ?? {}, id) ? context.overrides?.values[id] : undefined
+  reader.overlay = override && context.overrides && { overrides: context.overrides, id, keys: Object.keys(override) }
+  const overridden = merge(raw, override)
   const checked = reader.checkRule(overridden, path)
   if (!checked) return undefined
   const { notify, ...rest } = defaults
@@ -77,38 +90,39 @@ function parseRule(
   return reader.errorCount === before ? rule : undefined
 }
 
-/** Overrides replace keys; a map of bounds is merged, so that one bound can be tuned alone. */
+const bounds = ['gt', 'gte', 'lt', 'lte']
+
+/** Overrides replace keys; a map of bounds is merged, so that one bound can be tuned alone: the new one takes the old one's place. */
 function merge(
   raw: Record<string, unknown>,
   override: Readonly<Record<string, unknown>> | undefined,
 ): Record<string, unknown> {
-  if (!override) return raw
   const merged = { ...raw }
-  for (const [key, value] of Object.entries(override)) {
+  for (const [key, value] of Object.entries(override ?? {})) {
     const old = raw[key]
-    const isBounds =
-      key !== 'where' &&
-      typeof value === 'object' &&
-      value !== null &&
-      !Array.isArray(value) &&
-      typeof old === 'object' &&
-      old !== null
-    merged[key] = isBounds ? { ...old, ...value } : value
+    if (key === 'where' || !isPlainMap(value) || !isPlainMap(old)) merged[key] = value
+    else {
+      const isRebound = bounds.some((bound) => bound in value)
+      const kept = Object.entries(old).filter(([name]) => !(isRebound && bounds.includes(name)))
+      merged[key] = { ...Object.fromEntries(kept), ...value }
+    }
   }
   return merged
 }
 
+function isPlainMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** The overrides file: `id: {stage, severity, bounds …}`. */
-export function parseOverrides(
-  file: string,
-  text: string,
-): { overrides: Record<string, Record<string, unknown>>; problems: readonly Problem[] } {
+export function parseOverrides(file: string, text: string): { overrides: Overrides; problems: readonly Problem[] } {
   const reader = new FileReader(file, text)
-  const overrides: Record<string, Record<string, unknown>> = {}
-  for (const [id, value] of Object.entries(reader.root() ?? {})) {
-    if (reader.check(overrideSchema, value, [id])) overrides[id] = value as Record<string, unknown>
+  const values: Record<string, Record<string, unknown>> = {}
+  for (const [id, value] of Object.entries(reader.root('the file is a map of rule ids') ?? {})) {
+    if (reader.check(overrideSchema, value, [id])) values[id] = value as Record<string, unknown>
   }
-  return { overrides, problems: reader.problems() }
+  const placeOf = (path: readonly PropertyKey[]) => reader.placeOf(path)
+  return { overrides: { file, values, placeOf }, problems: reader.problems() }
 }
 
 /** A YAML document with its places and what is wrong with it. */
@@ -118,6 +132,8 @@ class FileReader {
   readonly #lines = new LineCounter()
   readonly #problems: Problem[] = []
   errorCount = 0
+  /** While a rule is read that is overridden: what is wrong with these keys stands in the overrides file. */
+  overlay: { readonly overrides: Overrides; readonly id: string; readonly keys: readonly string[] } | undefined
 
   constructor(file: string, text: string) {
     this.file = file
@@ -130,11 +146,11 @@ class FileReader {
     }
   }
 
-  root(): Record<string, unknown> | undefined {
+  root(shape = 'the file is a map with defaults and rules'): Record<string, unknown> | undefined {
     if (this.errorCount > 0) return undefined
     if (this.#document.contents === null) return {}
     if (!isMap(this.#document.contents)) {
-      this.report([], 'yaml', 'the file is a map with defaults and rules')
+      this.report([], 'yaml', shape)
       return undefined
     }
     try {
@@ -196,6 +212,14 @@ class FileReader {
   }
 
   report(path: readonly PropertyKey[], code: string, message: string, severity: Problem['severity'] = 'error'): void {
+    const { overlay } = this
+    if (overlay && path[0] === 'rules' && overlay.keys.includes(String(path[2]))) {
+      const { file } = overlay.overrides
+      const place = overlay.overrides.placeOf([overlay.id, ...path.slice(2)])
+      if (severity === 'error') this.errorCount++
+      this.#problems.push({ file, ...place, path: code, message, severity })
+      return
+    }
     const { line, column } = this.placeOf(path)
     this.#push(line, column, code, message, severity)
   }

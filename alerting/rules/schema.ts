@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../../runtime/config/values.ts'
 import { severities } from '../transition.ts'
+import { knownFields } from './known-fields.ts'
 
 /** The rule file as people write it. `where` and the like are checked by condition.ts, which knows better words. */
 
@@ -8,11 +9,21 @@ const text = z.string().min(1)
 const names = z.array(text).min(1)
 const topic = z.enum(['APP', 'AMQP', 'METRIC', 'THUMP'])
 const topics = z.union([topic, z.array(topic).min(1)])
+const fields = knownFields(['APP', 'AMQP', 'METRIC', 'THUMP'])
+  .filter((name) => !name.endsWith('*'))
+  .toSorted()
+/** Editors offer the fields that sources produce; any other text is allowed. */
+const field = text.meta({ description: 'Path of a field', anyOf: [{ enum: fields }, { type: 'string' }] } as never)
+const fieldList = z.array(field).min(1)
 const condition = z.unknown().meta({
   description: 'A map is AND, a list is OR; any: all: not: nest; operators are suffixes: message.contains',
   type: ['object', 'array'],
+  properties: Object.fromEntries([...fields, 'any', 'all', 'not'].map((name) => [name, true])),
 } as never)
-const positive = duration.refine((ms) => ms > 0, 'must be longer than nothing')
+const longestMs = 3_660 * 86_400_000
+const tooLong = 'must be at most ten years'
+const span = duration.refine((ms) => ms <= longestMs, tooLong)
+const positive = span.refine((ms) => ms > 0, 'must be longer than nothing')
 const limits = {
   gt: z.number().optional(),
   gte: z.number().optional(),
@@ -44,36 +55,43 @@ export const calendarSchema = z.strictObject({
 })
 
 const telling = {
-  severity: z.enum(severities).optional(),
-  owner: text.optional(),
+  severity: z.enum(severities).optional().meta({ description: 'Default: warning. Routes look at it' }),
+  owner: text.optional().meta({ description: 'Who must know; routes look at it' }),
   labels: z.record(z.string(), z.string()).optional(),
   stage: z
     .enum(['live', 'shadow', 'off'])
     .optional()
     .meta({ description: 'shadow evaluates and records but tells nobody' }),
   active: calendarSchema.optional(),
-  notify: names.optional(),
-  repeat: positive.optional(),
-  throttle: z.strictObject({ first: positive, doubleUntil: positive.optional() }).optional(),
+  notify: names
+    .optional()
+    .meta({ description: 'Channels. In a rule: instead of routes; in defaults: where no route matches' }),
+  repeat: positive.optional().meta({ description: 'Told again after this while it fires' }),
+  throttle: z.strictObject({ first: positive, doubleUntil: positive.optional() }).optional().meta({
+    description:
+      'The next alert of the same key is told this long after the last at the earliest; the wait doubles up to doubleUntil',
+  }),
   digest: z
     .strictObject({
-      wait: duration.optional(),
+      wait: span.optional(),
       every: positive.optional(),
       maxItems: z.number().int().min(1).max(1000).optional(),
     })
     .optional(),
-  allowedLateness: duration.optional(),
-  runbook: z.string().optional(),
+  allowedLateness: span
+    .optional()
+    .meta({ description: 'How late events may come. Default: alerting.allowedLateness (30s)' }),
+  runbook: z.string().optional().meta({ description: 'What to do, or a link to it' }),
 }
 
 const testEvent = z.looseObject({
-  at: duration,
+  at: span,
   topic: topic.optional(),
   repeat: z.number().int().min(1).max(100_000).optional(),
-  every: duration.optional(),
+  every: span.optional(),
 })
 const expectation = z.strictObject({
-  at: duration.optional(),
+  at: span.optional(),
   key: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   state: z.enum(['firing', 'resolved']).default('firing'),
 })
@@ -81,7 +99,7 @@ export const ruleTestSchema = z.strictObject({
   name: text,
   start: z.string().optional(),
   events: z.array(testEvent).default([]),
-  advance: duration.optional(),
+  advance: span.optional(),
   expect: z.array(expectation).default([]),
 })
 export type RuleTest = z.output<typeof ruleTestSchema>
@@ -93,19 +111,30 @@ const common = {
     .meta({ description: 'The key of its state: renaming a rule forgets its open alerts' }),
   topic: topics.optional().meta({ description: 'APP, AMQP, METRIC, THUMP: one or a list' }),
   where: condition.optional(),
-  groupBy: z.union([text, names]).optional(),
-  summary: text.optional(),
-  description: text.optional(),
-  inhibits: z.strictObject({ rules: names, equal: z.array(text).default([]) }).optional(),
-  maxKeys: z.number().int().min(1).max(10_000_000).optional(),
+  groupBy: z.union([field, fieldList]).optional().meta({
+    description: 'One window and one alert for each value of these fields; an event without one is skipped and counted',
+  }),
+  summary: text.optional().meta({ description: 'One line, with {{fields}} of the event, {{count}}, {{key}}' }),
+  description: text.optional().meta({ description: 'What it means; a template too' }),
+  inhibits: z
+    .strictObject({ rules: names, equal: z.array(field).default([]) })
+    .optional()
+    .meta({ description: 'While this fires, alerts of those rules are not told where the fields of equal are equal' }),
+  maxKeys: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .meta({ description: 'Keys kept at once (100,000); the stalest go first and are counted' }),
   falsePositives: text.optional().meta({ description: 'When this fires without cause, for those who read the rule' }),
-  tests: z.array(ruleTestSchema).optional(),
+  tests: z.array(ruleTestSchema).optional().meta({ description: 'Run by thump rules test, on a virtual clock' }),
   ...telling,
 }
 
 /** Each type's own keys. */
 export const typeSchemas = {
-  match: { resolveWhen: condition.optional(), quiet: duration.optional() },
+  match: { resolveWhen: condition.optional(), quiet: span.optional() },
   count: { count: z.strictObject({ ...limits, within: positive, expectKeys: z.array(key).optional() }) },
   absence: { absence: z.strictObject({ for: positive, expectKeys: z.array(key).optional() }) },
   spike: {
@@ -117,9 +146,9 @@ export const typeSchemas = {
       minCurrent: z.number().min(0).default(0),
     }),
   },
-  change: { change: z.strictObject({ field: text }) },
-  newValue: { newValue: z.strictObject({ fields: names, remember: positive, learn: duration.default(0) }) },
-  distinct: { distinct: z.strictObject({ field: text, ...limits, within: positive }) },
+  change: { change: z.strictObject({ field }) },
+  newValue: { newValue: z.strictObject({ fields: fieldList, remember: positive, learn: span.default(0) }) },
+  distinct: { distinct: z.strictObject({ field, ...limits, within: positive }) },
   ratio: {
     ratio: z.strictObject({ of: condition, ...limits, within: positive, minTotal: z.number().int().min(1).default(1) }),
   },
@@ -129,7 +158,7 @@ export const typeSchemas = {
       op: z.enum(['avg', 'min', 'max', 'sum', 'p95', 'rate']).default('avg'),
       ...limits,
       within: positive,
-      for: duration.default(0),
+      for: span.default(0),
     }),
   },
   sequence: {
@@ -153,7 +182,7 @@ export const typeSchemas = {
       anyOf: names.optional(),
       atLeast: z.number().int().min(1).optional(),
     }),
-    within: duration.default(0),
+    within: span.default(0),
   },
 } as const
 export type RuleType = keyof typeof typeSchemas
@@ -200,11 +229,21 @@ export const overrideSchema = z.strictObject({
   distinct: z.looseObject({}).optional(),
   ratio: z.looseObject({}).optional(),
   metric: z.looseObject({}).optional(),
-  quiet: duration.optional(),
-  within: duration.optional(),
+  quiet: span.optional(),
+  within: span.optional(),
 })
 
 /** For editors: `# yaml-language-server: $schema=./rules.schema.json`. */
 export function rulesJsonSchema(): unknown {
-  return z.toJSONSchema(ruleFileSchema, { io: 'input', target: 'draft-07', unrepresentable: 'any' })
+  return z.toJSONSchema(ruleFileSchema, { io: 'input', target: 'draft-07', unrepresentable: 'any', reused: 'ref' })
+}
+
+/** The same for the overrides file: a map of rule ids. */
+export function overridesJsonSchema(): unknown {
+  return z.toJSONSchema(z.record(z.string(), overrideSchema), {
+    io: 'input',
+    target: 'draft-07',
+    unrepresentable: 'any',
+    reused: 'ref',
+  })
 }

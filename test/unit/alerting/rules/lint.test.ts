@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { formatProblem } from '../../../../runtime/errors.ts'
 import { assembleRuleSet } from '../../../../alerting/rule-set.ts'
 import { checkTogether } from '../../../../alerting/rules/lint.ts'
+import { parseOverrides, parseRuleFile } from '../../../../alerting/rules/parse-file.ts'
 import { parse, rulesOf } from '../rule-source.ts'
 
 const problemsOf = (text: string) =>
@@ -50,6 +51,44 @@ describe('every problem, where it is, and what to write instead', () => {
       'an operator within two letters',
       rule('  type: match\n  where: {user.name.contians: x}\n'),
       [expect.stringContaining('no source produces "user.name.contians"; did you mean "contains"?')],
+    ],
+    [
+      'a field of its own that nobody produces',
+      rule('  type: change\n  groupBy: rabbitmq.vhost\n  change: {field: rabbitmq.queu}\n'),
+      ['warning rules.yaml:6:12 field: no source produces "rabbitmq.queu"; did you mean "rabbitmq.queue"?'],
+    ],
+    [
+      'a number of another topic',
+      rule('  type: metric\n  metric: {field: rabbitmq.node.mem_used_bytes, gte: 1, within: 1m}\n'),
+      [expect.stringContaining('no source produces "rabbitmq.node.mem_used_bytes"')],
+    ],
+    [
+      'one field of a tuple',
+      rule('  type: newValue\n  newValue: {fields: [user.name, user.nmae], remember: 1d}\n'),
+      [expect.stringContaining('no source produces "user.nmae"; did you mean "user.name"?')],
+    ],
+    [
+      'a field in the part of a ratio',
+      rule('  type: ratio\n  ratio: {of: {rabbitmq.redeliverd: true}, gt: 0.5, within: 5m}\n'),
+      [expect.stringContaining('did you mean "rabbitmq.redelivered"?')],
+    ],
+    [
+      'a silence shorter than lateness, whatever its type',
+      rule('  type: count\n  count: {lt: 1, within: 10s}\n'),
+      ['warning rules.yaml:5:18 lateness: count.within 10s is shorter than allowedLateness 30s'],
+    ],
+    [
+      'a time longer than anything',
+      rule('  type: count\n  count: {gte: 1, within: 99999999999999999999d}\n'),
+      [expect.stringContaining('must be at most ten years')],
+    ],
+    [
+      'a number beyond reason',
+      rule('  type: match\n  maxKeys: 1e26\n'),
+      [
+        'error rules.yaml:5:3 type: Too big: expected int to be <=9007199254740991',
+        'error rules.yaml:5:3 type: Too big: expected number to be <=10000000',
+      ],
     ],
     [
       'an empty list',
@@ -145,6 +184,44 @@ describe('all rules together', () => {
     expect(say(`rules:\n${one('a')}${composite('a')}`)).toEqual([
       'groupBy "service.node.name" is not in the groupBy of rule "a"',
     ])
+  })
+})
+
+describe('overrides', () => {
+  const file = 'rules:\n- id: r\n  topic: APP\n  type: count\n  count: {gte: 5, within: 1m}\n'
+  const withOverrides = (text: string) => {
+    const { overrides, problems } = parseOverrides('over.yaml', text)
+    const parsed = parseRuleFile('rules.yaml', file, {
+      allowedLatenessMs: 30_000,
+      timezone: 'UTC',
+      keywords: () => undefined,
+      overrides,
+    })
+    return { rule: parsed.rules[0], problems: [...problems, ...parsed.problems].map(formatProblem) }
+  }
+
+  test('one bound is tuned alone; another one takes its place', () => {
+    expect(withOverrides('r: {count: {gte: 9}, severity: critical}').rule).toMatchObject({
+      severity: 'critical',
+      spec: { bound: { operator: 'gte', value: 9 }, withinMs: 60_000 },
+    })
+    expect(withOverrides('r: {count: {gt: 9}}').rule?.spec).toMatchObject({ bound: { operator: 'gt', value: 9 } })
+  })
+
+  test('what is wrong with them is told where they stand', () => {
+    expect(withOverrides('r:\n  severity: loud\n').problems).toEqual([expect.stringMatching(/^over.yaml:2:3 type: /)])
+    expect(withOverrides('r:\n  count: {within: 1}\n').problems).toEqual([expect.stringMatching(/^over.yaml:2:11 /)])
+    expect(withOverrides('r:\n  absence: {for: 5m}\n').problems).toEqual([
+      expect.stringMatching(/^over.yaml:2:3 unknown-key: unknown key "absence"/),
+    ])
+    expect(withOverrides('r: {where: {user.name.regex: "a(?=b)"}}').problems).toEqual([
+      expect.stringContaining('over.yaml:1:13 regex: look-ahead'),
+    ])
+    expect(withOverrides('- a').problems).toEqual(['over.yaml:1:1 yaml: the file is a map of rule ids'])
+  })
+
+  test('an id that looks like an object of its own is none', () => {
+    expect(withOverrides('constructor: {stage: off}').rule).toMatchObject({ id: 'r', stage: 'live' })
   })
 })
 
