@@ -37,7 +37,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
   )
   return {
     counts: {
-      matched: (rule) => matches.inc({ rule }),
+      matched: (rule, count) => matches.inc({ rule }, count),
       late: (rule) => late.inc({ rule }),
       skipped: (rule, reason) => skipped.inc({ rule, reason }),
       evicted: (rule, what) => (what === 'key' ? evictedKeys : evictedSeen).inc({ rule }),

@@ -25,7 +25,8 @@ export interface ChangeSet {
   /** Rules whose windows and seen ids are forgotten, before anything else is written. */
   readonly dropped: readonly string[]
   readonly rules: ReadonlyArray<{ readonly id: string; readonly fingerprint: string; readonly memory: RuleMemory }>
-  readonly windows: ReadonlyArray<{ readonly rule: string; readonly key: string; readonly state: KeyState | undefined }>
+  /** As JSON, since the engine goes on; undefined: gone. */
+  readonly windows: ReadonlyArray<{ readonly rule: string; readonly key: string; readonly state: string | undefined }>
   readonly seen: ReadonlyArray<{ readonly rule: string; readonly id: string; readonly atMs: number }>
   /** Seen ids at or before these instants are forgotten. */
   readonly seenUntil: ReadonlyMap<string, number>
@@ -34,6 +35,11 @@ export interface ChangeSet {
   readonly alerts: readonly AlertRecord[]
   readonly positions: readonly ReadPosition[]
   readonly heartbeats: ReadonlyMap<string, number> | undefined
+}
+
+/** Its rule as it stands when it is asked: an edit may have come between. */
+export interface RuleHolder {
+  readonly rule: Rule
 }
 
 /** Nothing to write. */
@@ -47,7 +53,8 @@ export function isEmpty(changes: ChangeSet): boolean {
 export class Changes {
   #dropped = new Set<string>()
   #rules = new Map<string, { id: string; fingerprint: string; memory: RuleMemory }>()
-  #windows = new Map<string, { rule: Rule; states: Map<string, KeyState | undefined> }>()
+  /** In order: a key that went may have come again. */
+  #windows: Array<{ readonly of: RuleHolder; readonly state: KeyState; readonly isGone: boolean }> = []
   #seen: Array<{ rule: string; id: string; atMs: number }> = []
   #seenUntil = new Map<string, number>()
   #transitions: NewTransition[] = []
@@ -59,7 +66,7 @@ export class Changes {
   drop(ruleId: string): void {
     this.#dropped.add(ruleId)
     this.#rules.delete(ruleId)
-    this.#windows.delete(ruleId)
+    this.#windows = this.#windows.filter(({ of }) => of.rule.id !== ruleId)
     this.#seen = this.#seen.filter(({ rule }) => rule !== ruleId)
   }
 
@@ -67,11 +74,15 @@ export class Changes {
     this.#rules.set(id, { id, fingerprint, memory })
   }
 
-  window(rule: Rule, key: string, state: KeyState | undefined): void {
-    let entry = this.#windows.get(rule.id)
-    if (!entry || entry.rule !== rule)
-      this.#windows.set(rule.id, (entry = { rule, states: entry?.states ?? new Map() }))
-    entry.states.set(key, state)
+  /** Of a state that changes again and again before it is written the last counts. */
+  window(of: RuleHolder, state: KeyState): void {
+    if (state.isDirty) return
+    state.isDirty = true
+    this.#windows.push({ of, state, isGone: false })
+  }
+
+  gone(of: RuleHolder, state: KeyState): void {
+    this.#windows.push({ of, state, isGone: true })
   }
 
   seen(rule: string, id: string, atMs: number): void {
@@ -87,13 +98,13 @@ export class Changes {
   }
 
   take(): Omit<ChangeSet, 'positions' | 'heartbeats'> {
-    const windows: Array<{ rule: string; key: string; state: KeyState | undefined }> = []
+    const windows: Array<{ rule: string; key: string; state: string | undefined }> = []
     const alerts: AlertRecord[] = []
-    for (const { rule, states } of this.#windows.values()) {
-      for (const [key, state] of states) {
-        windows.push({ rule: rule.id, key, state })
-        if (state?.alert) alerts.push(recordOf(rule, state, state.alert))
-      }
+    for (const { of, state, isGone } of this.#windows) {
+      const { rule } = of
+      windows.push({ rule: rule.id, key: state.id, state: isGone ? undefined : JSON.stringify(state.stored()) })
+      if (!isGone && state.alert) alerts.push(recordOf(rule, state, state.alert))
+      state.isDirty = false
     }
     const taken = {
       dropped: [...this.#dropped],
@@ -106,7 +117,7 @@ export class Changes {
     }
     this.#dropped = new Set()
     this.#rules = new Map()
-    this.#windows = new Map()
+    this.#windows = []
     this.#seen = []
     this.#seenUntil = new Map()
     this.#transitions = []

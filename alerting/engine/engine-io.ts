@@ -1,7 +1,7 @@
 import type { TopicName } from '../../event/topics.ts'
 import type { AlertRecord } from '../transition.ts'
 import type { ReadPosition, RuleMemory } from './changes.ts'
-import type { KeyState } from './key-state.ts'
+import type { StoredKey } from './key-state.ts'
 import type { EngineCounts } from './rule-runtime.ts'
 
 export interface EngineOptions {
@@ -31,7 +31,7 @@ export interface SavedState {
     readonly id: string
     readonly fingerprint: string
     readonly memory: RuleMemory
-    readonly windows: readonly KeyState[]
+    readonly windows: readonly StoredKey[]
     readonly seen: ReadonlyArray<{ readonly id: string; readonly atMs: number }>
   }>
   /** Alerts on record as firing. */

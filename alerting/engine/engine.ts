@@ -1,6 +1,7 @@
 import type { ThumpEvent } from '../../event/event.ts'
 import type { TopicName } from '../../event/topics.ts'
 import { fieldValue } from '../rules/field.ts'
+import { SharedTests } from '../rules/predicate.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { AlertRecord, KeyValue } from '../transition.ts'
 import { asksForBackground, isBackground } from './background.ts'
@@ -11,7 +12,7 @@ import { timeOfBytes } from './event-time.ts'
 import { createNetwork, type Network } from './network.ts'
 import { advanceTo, markRead, PartitionClocks } from './partition-clocks.ts'
 import { asEvent, idOf, parse, timeOf } from './read-event.ts'
-import { type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
+import { type Arrival, type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
 
 export interface RuleStatus {
   readonly rule: Rule
@@ -43,6 +44,7 @@ export interface Engine {
   status(): readonly RuleStatus[]
 }
 
+const none: readonly number[] = []
 const nodePath = ['service', 'node', 'name']
 const heartbeatSilenceMs = 180_000
 /** What time alone decides lies a lateness back anyway: it is looked at this often, however many batches come. */
@@ -127,7 +129,7 @@ class EventTimeEngine implements Engine {
     for (const rule of active) {
       const runtime = before.get(rule.id)
       if (runtime && runtime.rule.fingerprint === rule.fingerprint) {
-        runtime.rule = rule
+        runtime.edit(rule, nowMs)
         this.#runtimes.set(rule.id, runtime)
       } else this.#begin(rule, context).begin(nowMs)
     }
@@ -157,7 +159,7 @@ class EventTimeEngine implements Engine {
       changes: this.#changes,
       counts: this.#options.counts,
       maxEventAgeMs: this.#options.maxEventAgeMs,
-      share: new Map(),
+      shared: new SharedTests(),
       isSilent: (nodes, watermarkMs) => this.#isSilent(nodes, watermarkMs),
       decided: (rule, transition) => {
         if (this.#memberOf.has(rule.id)) this.#heard.push(transition)
@@ -230,7 +232,9 @@ class EventTimeEngine implements Engine {
       if (offset < position.next) continue
       position.next = offset + 1
       const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-      const skippedMs = isUnconcerned(topic, route, bytes) ? timeOfBytes(bytes) : undefined
+      const candidates = route ? route.network.ofBytes(bytes) : none
+      // Heartbeats are heard from every event of THUMP; elsewhere what concerns no rule is not parsed.
+      const skippedMs = candidates?.length === 0 && topic !== 'THUMP' ? timeOfBytes(bytes) : undefined
       const event = skippedMs === undefined ? parse(bytes) : undefined
       let atMs = skippedMs ?? timeOf(event) ?? timestampMs
       if (atMs > nowMs + allowedLatenessMs) {
@@ -238,23 +242,24 @@ class EventTimeEngine implements Engine {
         atMs = nowMs
       }
       advanceTo(clock, atMs, offset + 1 < highWatermark)
-      if (event !== undefined) this.#takeEvent(event, route, { id: idOf(event) ?? `${key} ${offset}`, atMs, topic })
+      if (event !== undefined) {
+        const arrival = { event, id: idOf(event) ?? `${key} ${offset}`, atMs, topic, nowMs }
+        this.#takeEvent(arrival, route, candidates)
+      }
       else if (skippedMs === undefined) counts.invalid('not-an-object')
       markRead(clock, offset, atMs, highWatermark)
     }
     if (nowMs - this.#settledMs >= settleEveryMs) this.settle(nowMs)
   }
 
-  #takeEvent(
-    event: ThumpEvent,
-    route: Route | undefined,
-    { id, atMs, topic }: { id: string; atMs: number; topic: TopicName },
-  ): void {
+  #takeEvent(arrival: Arrival, route: Route | undefined, candidates: readonly number[] | undefined): void {
+    const { event, topic, atMs } = arrival
     if (topic === 'THUMP') this.#hear(event, atMs)
     if (!route) return
-    const arrival = { event, id, atMs, topic, nowMs: this.#nowMs }
+    const concerned = candidates ?? route.network.ofEvent(event)
+    if (concerned.length === 0) return
     const isHidden = isBackground(event)
-    for (const index of route.network.candidates(event)) {
+    for (const index of concerned) {
       const runtime = route.runtimes[index] as RuleRuntime
       // A rule that hears its own alerts would never fall silent.
       if (topic === 'THUMP' && fieldValue(event, ['thump', 'alert', 'rule']) === runtime.rule.id) continue
@@ -380,9 +385,4 @@ function append<K, V>(map: Map<K, V[]>, key: K, item: V): void {
   const list = map.get(key)
   if (list) list.push(item)
   else map.set(key, [item])
-}
-
-/** Heartbeats are read from every event of THUMP; elsewhere the bytes may show that no rule is concerned. */
-function isUnconcerned(topic: TopicName, route: Route | undefined, bytes: Buffer): boolean {
-  return topic !== 'THUMP' && !(route?.network.mayConcern(bytes) ?? false)
 }

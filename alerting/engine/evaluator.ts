@@ -1,4 +1,4 @@
-import { compileCondition, type Predicate } from '../rules/predicate.ts'
+import { compileCondition, type SharedTests } from '../rules/predicate.ts'
 import type { Rule } from '../rules/rule.ts'
 import { createAbsence } from './absence.ts'
 import { createComposite } from './composite.ts'
@@ -13,11 +13,11 @@ export interface EvaluatorContext {
   /** The rule as it stands now: what may be edited without a new beginning is read from here. */
   readonly current: () => Rule
   readonly isSilent: (nodes: readonly string[], watermarkMs: number) => boolean
-  readonly share: Map<string, Predicate>
+  readonly shared: SharedTests
 }
 
 /** The meaning of a rule's type. */
-export function createEvaluator({ spec }: Rule, { current, isSilent, share }: EvaluatorContext): Evaluator {
+export function createEvaluator({ spec }: Rule, { current, isSilent, shared }: EvaluatorContext): Evaluator {
   switch (spec.kind) {
     case 'match':
       return createMatch(spec)
@@ -26,7 +26,7 @@ export function createEvaluator({ spec }: Rule, { current, isSilent, share }: Ev
     case 'distinct':
       return createLevel(distinctLevel(spec))
     case 'ratio':
-      return createLevel(ratioLevel(spec, compileCondition(spec.of, share)))
+      return createLevel(ratioLevel(spec, compileCondition(spec.of, shared)))
     case 'spike':
       return createLevel(spikeLevel(spec))
     case 'metric':
@@ -40,7 +40,7 @@ export function createEvaluator({ spec }: Rule, { current, isSilent, share }: Ev
     case 'sequence':
       return createSequence(
         spec,
-        spec.steps.map(({ condition }) => compileCondition(condition, share)),
+        spec.steps.map(({ condition }) => compileCondition(condition, shared)),
       )
     case 'composite':
       return createComposite(spec)

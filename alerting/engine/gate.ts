@@ -1,20 +1,13 @@
 import type { Condition, Test } from '../rules/condition.ts'
 import { requiredLiteral } from '../rules/pattern.ts'
 import type { Rule } from '../rules/rule.ts'
-import { foldText, plainAddress } from '../rules/text.ts'
+import { foldText } from '../rules/text.ts'
 
-/** Something without which a rule cannot take an event: a field's value, or a text within it. Folded. */
-export interface Gate {
-  readonly kind: 'is' | 'text'
-  readonly path: readonly string[]
-  readonly words: readonly string[]
-}
+/** Texts of which at least one stands in the JSON of every event that satisfies a condition. Folded. */
+export type Gate = readonly string[]
 
-/** How often a field's value is asked for, over all rules: the rarer, the better a gate. */
+/** How many rules ask for a text: the fewer, the better it tells them apart. */
 export type Popularity = ReadonlyMap<string, number>
-
-/** A text costs a scan of its field, shared by all rules. */
-const textCost = 4
 
 /** What an event must satisfy to concern the rule at all. */
 export function entryOf({ where, spec }: Rule): Condition {
@@ -24,74 +17,97 @@ export function entryOf({ where, spec }: Rule): Condition {
   return where
 }
 
-/** Gates of which an event must pass at least one; undefined where the condition gives none. */
-export function gatesOf(condition: Condition, popularity: Popularity): readonly Gate[] | undefined {
+/** Gates of which an event must pass every one, the one that tells most first; empty where the condition gives none. */
+export function gatesOf(condition: Condition, popularity: Popularity): readonly Gate[] {
   switch (condition.kind) {
     case 'not':
-      return undefined
+      return []
+    case 'all':
+      return condition.parts
+        .flatMap((part) => gatesOf(part, popularity))
+        .toSorted((a, b) => cost(a, popularity) - cost(b, popularity))
     case 'any': {
-      const parts = condition.parts.map((part) => gatesOf(part, popularity))
-      return parts.includes(undefined) || parts.length === 0 ? undefined : parts.flatMap((gates) => gates ?? [])
-    }
-    case 'all': {
-      const parts = condition.parts.map((part) => gatesOf(part, popularity)).filter((gates) => gates !== undefined)
-      return parts.toSorted((a, b) => cost(a, popularity) - cost(b, popularity))[0]
+      const best = condition.parts.map((part) => gatesOf(part, popularity)[0])
+      return best.includes(undefined) || best.length === 0 ? [] : [[...new Set(best.flatMap((gate) => gate ?? []))]]
     }
     case 'test': {
       const gate = gateOf(condition)
-      return gate && [gate]
+      return gate ? [gate] : []
     }
   }
 }
 
-function gateOf({ operator, path, values }: Test): Gate | undefined {
-  if (!values.every((value) => typeof value === 'string')) return undefined
-  const words = values as readonly string[]
+/** Counts every text of every condition. */
+export function popularityOf(conditions: readonly Condition[]): Popularity {
+  const counts = new Map<string, number>()
+  const count = (condition: Condition): void => {
+    if (condition.kind === 'not') return
+    if (condition.kind !== 'test') return condition.parts.forEach(count)
+    for (const word of gateOf(condition) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1)
+  }
+  conditions.forEach(count)
+  return counts
+}
+
+/** Rules that share a text come first into account, then short texts, which stand in many events. */
+function cost(gate: Gate, popularity: Popularity): number {
+  let rules = 0
+  let shortest = Number.POSITIVE_INFINITY
+  for (const word of gate) {
+    rules = Math.max(rules, popularity.get(word) ?? 0)
+    shortest = Math.min(shortest, word.length)
+  }
+  return rules + 1 / shortest
+}
+
+function gateOf(test: Test): Gate | undefined {
+  const { operator, values } = test
+  if (operator === 'exists' && values[0] !== true) return undefined
+  const words = values.map((value) => (typeof value === 'string' ? wordOf(test, value) : undefined))
+  // A field that is not there satisfies nothing: where its value gives no text its name does.
+  return words.includes(undefined) ? nameGate(test) : [...new Set(words.map((word) => word ?? ''))]
+}
+
+const address = /^\d{1,3}(\.\d{1,3}){3}$/
+
+function wordOf({ operator }: Test, value: string): string | undefined {
   switch (operator) {
     case 'is':
     case 'in':
-      return { kind: 'is', path, words: words.map((word) => foldText(plainAddress(word))) }
+      // `::ffff:` may stand before an address.
+      return plain(value, address.test(value) ? '' : '"', '"')
     case 'contains':
     case 'keywordsFile':
-      return { kind: 'text', path, words: words.map(foldText) }
+      return plain(value, '', '')
+    case 'starts':
+      return plain(value, /^\d/.test(value) ? '' : '"', '')
+    case 'ends':
+      return plain(value, '', '"')
     case 'regex': {
-      const literals = words.map(requiredLiteral)
-      return literals.includes(undefined)
-        ? undefined
-        : { kind: 'text', path, words: literals.map((literal) => literal ?? '') }
+      const literal = requiredLiteral(value)
+      return literal === undefined ? undefined : plain(literal, '', '')
     }
     default:
       return undefined
   }
 }
 
-/** One key a field and value. */
-export function gateKey(path: readonly string[], word: string): string {
-  return `${path.join('.')} ${word}`
+/** The last segment of a path ends a name, however the event nests or dots it. */
+function nameGate({ path }: Test): Gate | undefined {
+  const name = path.at(-1) ?? ''
+  const word = plain(name, '', '"')
+  return word === undefined || word.length !== name.length + 1 ? undefined : [word]
 }
 
-/** Counts every equality of every condition. */
-export function popularityOf(conditions: readonly Condition[]): Popularity {
-  const counts = new Map<string, number>()
-  const count = (condition: Condition): void => {
-    if (condition.kind === 'not') return
-    if (condition.kind !== 'test') return condition.parts.forEach(count)
-    const gate = gateOf(condition)
-    if (gate?.kind !== 'is') return
-    for (const word of gate.words) {
-      const key = gateKey(gate.path, word)
-      counts.set(key, (counts.get(key) ?? 0) + 1)
-    }
-  }
-  conditions.forEach(count)
-  return counts
-}
+/** Anything JSON writes otherwise than it is: quotes, backslashes, control characters, halves of a character. */
+const escaped = /["\\\p{Cc}\p{Cs}]/u
+const leastBytes = 2
 
-function cost(gates: readonly Gate[], popularity: Popularity): number {
-  let sum = 0
-  for (const { kind, path, words } of gates) {
-    if (kind === 'text') sum += textCost
-    else for (const word of words) sum += popularity.get(gateKey(path, word)) ?? 0
-  }
-  return sum
+/** The longest part of a text that JSON writes as it is; with quotes where it touches the value's ends. */
+function plain(text: string, before: string, after: string): string | undefined {
+  const parts = foldText(text).split(escaped)
+  const longest = parts.reduce((best, part) => (part.length > best.length ? part : best), '')
+  const at = parts.indexOf(longest)
+  const word = `${at === 0 ? before : ''}${longest}${at === parts.length - 1 ? after : ''}`
+  return longest === '' || Buffer.byteLength(word) < leastBytes ? undefined : word
 }

@@ -23,9 +23,19 @@ export function keysOf(event: unknown, groupBy: Rule['groupBy']): ReadonlyArray<
   return keys
 }
 
+/** The address of what stands for all keys beyond the cap. */
+export const overflowId = '…'
+
 /** Exact, case and type kept: a state's address. */
 export function keyId(key: readonly KeyValue[]): string {
+  if (key.length === 0) return '[]'
   return key.length === 1 && typeof key[0] === 'string' ? `"${key[0]}` : JSON.stringify(key)
+}
+
+/** The key of an address. */
+export function keyOf(id: string): readonly KeyValue[] {
+  if (id.startsWith('"')) return [id.slice(1)]
+  return id === overflowId ? [] : (JSON.parse(id) as KeyValue[])
 }
 
 /** A key by its fields' names, in `groupBy` order. */

@@ -41,6 +41,7 @@ interface NewValueWindow {
   /** Tuple → last sight; a record, so that it can be stored as it is. */
   seen: Record<string, number>
   size: number
+  newestMs: number
   sweptMs: number
 }
 
@@ -50,14 +51,24 @@ const maxValues = 100_000
 export function createNewValue({ fields, rememberMs, learnMs }: Spec & { kind: 'newValue' }): Evaluator {
   const windowOf = (state: KeyState) => state.window as NewValueWindow
   return {
-    fresh: (): NewValueWindow => ({ seen: Object.create(null) as Record<string, number>, size: 0, sweptMs: 0 }),
+    fresh: (atMs): NewValueWindow => ({
+      seen: Object.create(null) as Record<string, number>,
+      size: 0,
+      newestMs: atMs,
+      sweptMs: 0,
+    }),
     take(turn, hit) {
       const window = windowOf(turn.state)
       const values = fields.map((field) => fieldValue(hit.event, field))
       if (values.includes(undefined)) return 'no-field'
       const tuple = JSON.stringify(values)
       const lastMs = Object.hasOwn(window.seen, tuple) ? window.seen[tuple] : undefined
-      if (lastMs === undefined && ++window.size > maxValues) forgetStalest(window)
+      if (lastMs !== undefined) delete window.seen[tuple]
+      else if (++window.size > maxValues) {
+        forgetStalest(window)
+        turn.skip('samples-cap')
+      }
+      window.newestMs = Math.max(window.newestMs, hit.atMs)
       window.seen[tuple] = Math.max(lastMs ?? hit.atMs, hit.atMs)
       const isKnown = lastMs !== undefined && lastMs > hit.atMs - rememberMs
       const isLearning = hit.atMs < turn.firstEventMs + learnMs
@@ -75,17 +86,16 @@ export function createNewValue({ fields, rememberMs, learnMs }: Spec & { kind: '
       }
     },
     // Coarse on purpose: a forgotten value costs nothing until it is seen again, and then its own time decides.
-    dueMs: (state) => Math.max(state.touchedMs, windowOf(state).sweptMs) + rememberMs,
+    dueMs: (state) => Math.max(windowOf(state).newestMs, windowOf(state).sweptMs) + rememberMs,
     isSpent: (state) => windowOf(state).size === 0,
   }
 }
 
+/** Values stand in the order they were last seen in. */
 function forgetStalest(window: NewValueWindow): void {
-  let stalest: string | undefined
-  for (const [tuple, atMs] of Object.entries(window.seen)) {
-    if (stalest === undefined || atMs < (window.seen[stalest] as number)) stalest = tuple
+  for (const tuple in window.seen) {
+    delete window.seen[tuple]
+    window.size--
+    return
   }
-  if (stalest === undefined) return
-  delete window.seen[stalest]
-  window.size--
 }

@@ -1,6 +1,7 @@
 import type { ThumpEvent } from '../../event/event.ts'
 import type { TopicName } from '../../event/topics.ts'
 import type { KeyValue } from '../transition.ts'
+import { keyOf, overflowId } from './group-keys.ts'
 
 /** An event that satisfied a rule, on its way to one key's window. */
 export interface Hit {
@@ -27,18 +28,48 @@ export interface OpenAlert {
   readonly description?: string
 }
 
-/** All that is kept for one rule and key; plain data, so that it can be stored as it is. */
-export interface KeyState {
+/** All that is kept for one rule and key, as it is stored: plain data. */
+export interface StoredKey {
   readonly id: string
   readonly key: readonly KeyValue[]
-  touchedMs: number
-  /** When its turn comes next without an event; Infinity: never. Not stored. */
-  dueMs: number
+  readonly window: unknown
+  readonly alert?: OpenAlert
+  /** Stands for all keys beyond the cap. */
+  readonly isOverflow?: true
+}
+
+/** One rule and key at work. There may be millions: every field counts. */
+export class KeyState {
+  readonly id: string
   /** The evaluator's own data. */
   window: unknown
-  alert?: OpenAlert
-  /** Stands for all keys beyond the cap. */
-  isOverflow?: true
+  alert: OpenAlert | undefined
+  /** When its turn comes next without an event; Infinity: never. */
+  dueMs = Number.POSITIVE_INFINITY
+  /** It has changed since it was written. */
+  isDirty = false
+  /** Its neighbours in the order of touching, among those without an open alert. */
+  older: KeyState | undefined
+  newer: KeyState | undefined
+
+  constructor(id: string, window: unknown, alert?: OpenAlert) {
+    this.id = id
+    this.window = window
+    this.alert = alert
+  }
+
+  get key(): readonly KeyValue[] {
+    return keyOf(this.id)
+  }
+
+  get isOverflow(): boolean {
+    return this.id === overflowId
+  }
+
+  stored(): StoredKey {
+    const { id, key, window, alert, isOverflow } = this
+    return { id, key, window, ...(alert && { alert }), ...(isOverflow && { isOverflow }) }
+  }
 }
 
 /** What an evaluator may do for the key whose turn it is. */
@@ -51,6 +82,10 @@ export interface Turn {
   resolve(atMs: number, isSilent: boolean): void
   /** The rule's first event ever; the hit in hand where it is that one. */
   readonly firstEventMs: number
+  /** How far the rule may decide. */
+  readonly watermarkMs: number
+  /** Something had to be left out. */
+  skip(reason: SkipReason): void
 }
 
 export interface FireFacts {

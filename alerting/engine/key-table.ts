@@ -1,60 +1,82 @@
 import type { KeyState } from './key-state.ts'
 
 /**
- * The states of one rule's keys. Those without an open alert are kept in the order they were last touched, so that the
+ * The states of one rule's keys. Those without an open alert are linked in the order they were last touched, so that the
  * stalest gives way when the cap is met; those with one are never evicted.
  */
 export class KeyTable {
-  readonly #idle = new Map<string, KeyState>()
-  readonly #open = new Map<string, KeyState>()
+  readonly #states = new Map<string, KeyState>()
   readonly #cap: number
+  #open = 0
+  #stalest: KeyState | undefined
+  #freshest: KeyState | undefined
 
   constructor(cap: number) {
     this.#cap = cap
   }
 
   get size(): number {
-    return this.#idle.size + this.#open.size
+    return this.#states.size
   }
 
   get(id: string): KeyState | undefined {
-    return this.#open.get(id) ?? this.#idle.get(id)
+    return this.#states.get(id)
   }
 
   /** No further key has room: all that are there have open alerts. */
   isFull(): boolean {
-    return this.#open.size >= this.#cap
+    return this.#open >= this.#cap
   }
 
   /** Answers the key that had to give way. */
   add(state: KeyState): KeyState | undefined {
-    if (state.alert) {
-      this.#open.set(state.id, state)
-      return undefined
-    }
-    const stalest = this.size >= this.#cap ? (this.#idle.values().next().value as KeyState | undefined) : undefined
-    if (stalest) this.#idle.delete(stalest.id)
-    this.#idle.set(state.id, state)
+    const stalest = !state.alert && this.size >= this.#cap ? this.#stalest : undefined
+    if (stalest) this.delete(stalest)
+    this.#states.set(state.id, state)
+    if (state.alert) this.#open++
+    else this.#link(state)
     return stalest
   }
 
   /** After a turn: the state is the freshest, and stands where its alert says. */
   touch(state: KeyState): void {
-    this.#idle.delete(state.id)
-    if (state.alert) this.#open.set(state.id, state)
-    else {
-      this.#open.delete(state.id)
-      this.#idle.set(state.id, state)
-    }
+    if (this.#isLinked(state)) {
+      if (!state.alert && state === this.#freshest) return
+      this.#unlink(state)
+    } else if (state.alert) return
+    else this.#open--
+    if (state.alert) this.#open++
+    else this.#link(state)
   }
 
-  delete(id: string): void {
-    this.#idle.delete(id)
-    this.#open.delete(id)
+  delete(state: KeyState): void {
+    if (!this.#states.delete(state.id)) return
+    if (this.#isLinked(state)) this.#unlink(state)
+    else this.#open--
   }
 
-  *states(): IterableIterator<KeyState> {
-    yield* this.#open.values()
-    yield* this.#idle.values()
+  states(): IterableIterator<KeyState> {
+    return this.#states.values()
+  }
+
+  #isLinked(state: KeyState): boolean {
+    return state.older !== undefined || state === this.#stalest
+  }
+
+  #link(state: KeyState): void {
+    state.older = this.#freshest
+    state.newer = undefined
+    if (this.#freshest) this.#freshest.newer = state
+    else this.#stalest = state
+    this.#freshest = state
+  }
+
+  #unlink(state: KeyState): void {
+    if (state.older) state.older.newer = state.newer
+    else this.#stalest = state.newer
+    if (state.newer) state.newer.older = state.older
+    else this.#freshest = state.older
+    state.older = undefined
+    state.newer = undefined
   }
 }

@@ -1,10 +1,10 @@
 import type { Evaluator, Hit, KeyState, SkipReason, Turn } from './key-state.ts'
-import { emptySamples, insertSample, maxSamples, pruneSamples, type Samples, upTo } from './samples.ts'
+import { insertSample, maxSamples, pruneSamples, type Samples, upTo } from './samples.ts'
 
 /** A rule that is a question about an instant: does it hold at T, by the samples of the windows that end there? */
 export interface Level {
-  /** What a sample keeps; undefined: the event lacks the field. */
-  valueOf(hit: Hit): unknown
+  /** What a sample keeps; undefined: the event lacks the field. Absent: nothing but its time. */
+  readonly valueOf?: (hit: Hit) => unknown
   readonly holds: (window: LevelWindow, atMs: number) => boolean
   /** The part of `holds` that an arrival may settle. */
   readonly holdsOnArrival?: (window: LevelWindow, atMs: number) => boolean
@@ -27,14 +27,24 @@ export interface Level {
 }
 
 export interface LevelWindow extends Samples {
-  firstMs: number
-  sweptMs: number
+  /** The key's first event; where it is judged only some time after it. */
+  firstMs?: number
+  /** Up to where it has been judged; absent where only arrivals are. */
+  sweptMs?: number
 }
+
+/** What a window without `sweptMs` has been judged up to. */
+const never = Number.MIN_SAFE_INTEGER
+const sweptOf = (window: LevelWindow): number => window.sweptMs ?? never
 
 export function createLevel(level: Level): Evaluator {
   const arrivalHolds = level.holdsOnArrival ?? level.holds
   return {
-    fresh: (atMs): LevelWindow => ({ ...emptySamples(), firstMs: atMs, sweptMs: Number.MIN_SAFE_INTEGER }),
+    fresh: (atMs): LevelWindow => ({
+      times: [],
+      ...(level.valueOf && { values: [] }),
+      ...(level.warmUpMs > 0 && { firstMs: atMs }),
+    }),
     take: (turn, hit) => take(level, arrivalHolds, turn, hit),
     advance: (turn, watermarkMs) => sweep(level, arrivalHolds, turn, watermarkMs),
     dueMs: (state) => dueMs(level, state),
@@ -44,33 +54,48 @@ export function createLevel(level: Level): Evaluator {
 
 function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipReason | undefined {
   const window = turn.state.window as LevelWindow
-  const value = level.valueOf(hit)
-  if (value === undefined) return 'no-field'
+  const value = level.valueOf?.(hit)
+  if (level.valueOf && value === undefined) return 'no-field'
   const newestBefore = window.times.at(-1)
-  insertSample(window, hit.atMs, hit.id, value)
-  if (window.times.length > maxSamples)
-    pruneSamples(window, window.times[window.times.length - maxSamples - 1] as number)
-  window.firstMs = Math.min(window.firstMs, hit.atMs)
+  insertSample(window, hit.atMs, value)
+  prune(level, turn, window)
+  if (window.firstMs !== undefined && hit.atMs < window.firstMs) window.firstMs = hit.atMs
   if (turn.state.alert) {
     turn.join(hit)
     return undefined
   }
   if (!level.isEager) {
     // Every window ending at or after it is judged again.
-    window.sweptMs = Math.min(window.sweptMs, hit.atMs - 1)
+    window.sweptMs = Math.min(sweptOf(window), hit.atMs - 1)
     return undefined
   }
   const newest = window.times.at(-1) as number
   // Instants between the sample before and this one; those that were judged already stay judged.
   const between = level.settlesBetween && newestBefore !== undefined && newestBefore < hit.atMs
-  const from = between ? Math.max(newestBefore, Math.min(window.sweptMs, hit.atMs - 0.5)) : hit.atMs - 0.5
+  const from = between ? Math.max(newestBefore, Math.min(sweptOf(window), hit.atMs - 0.5)) : hit.atMs - 0.5
   for (const atMs of from < hit.atMs - 1 || newest > hit.atMs ? points(level, window, from, newest) : [hit.atMs]) {
     if (!holds(window, atMs)) continue
     open(level, turn, atMs, hit.id, hit)
     return undefined
   }
-  if (!level.isMonotone) window.sweptMs = Math.min(window.sweptMs, hit.atMs - 1)
+  if (!level.isMonotone) window.sweptMs = Math.min(sweptOf(window), hit.atMs - 1)
   return undefined
+}
+
+/** A late event is taken a reach back, and its window reaches as far back again. */
+const keepMs = ({ reachMs }: Level): number => 2 * reachMs
+const pruneFrom = 128
+
+/** A busy key is not swept: what lies before every window that will be asked goes once it is the half, or too many. */
+function prune(level: Level, turn: Turn, window: LevelWindow): void {
+  const { times } = window
+  if (times.length > maxSamples) {
+    pruneSamples(window, times[times.length - maxSamples - 1] as number)
+    turn.skip('samples-cap')
+  } else if (times.length >= pruneFrom && (times.length & (pruneFrom - 1)) === 0) {
+    const doneMs = Math.min(turn.watermarkMs, window.sweptMs ?? turn.watermarkMs) - keepMs(level)
+    if (upTo(times, doneMs) > times.length / 2) pruneSamples(window, doneMs)
+  }
 }
 
 function open(level: Level, turn: Turn, atMs: number, cause: string, hit: Hit | undefined): void {
@@ -88,16 +113,22 @@ function points(level: Level, window: LevelWindow, fromMs: number, toMs: number)
     for (let index = upTo(window.times, fromMs - offset); index < end; index++)
       found.add((window.times[index] as number) + offset)
   }
-  const warm = window.firstMs + level.warmUpMs
-  if (level.warmUpMs > 0 && warm > fromMs && warm <= toMs) found.add(warm)
+  const warm = warmMs(level, window)
+  if (warm > fromMs && warm <= toMs) found.add(warm)
   return [...found].toSorted((a, b) => a - b)
+}
+
+/** When it begins to be judged; -Infinity: at once. */
+function warmMs({ warmUpMs }: Level, { firstMs }: LevelWindow): number {
+  return warmUpMs > 0 && firstMs !== undefined ? firstMs + warmUpMs : Number.NEGATIVE_INFINITY
 }
 
 function sweep(level: Level, holdsOnArrival: Level['holds'], turn: Turn, watermarkMs: number): void {
   const window = turn.state.window as LevelWindow
   let hasResolved = false
-  if (watermarkMs > window.sweptMs && (turn.state.alert || !level.isMonotone || !level.isEager)) {
-    for (const atMs of points(level, window, window.sweptMs, watermarkMs)) {
+  const isJudged = turn.state.alert !== undefined || !level.isMonotone || !level.isEager
+  if (isJudged && watermarkMs > sweptOf(window)) {
+    for (const atMs of points(level, window, sweptOf(window), watermarkMs)) {
       const { alert } = turn.state
       const isHolding = level.holds(window, atMs)
       if (alert && !isHolding && atMs > alert.firedAtMs) {
@@ -107,8 +138,8 @@ function sweep(level: Level, holdsOnArrival: Level['holds'], turn: Turn, waterma
     }
     if (hasResolved && level.isEager && !turn.state.alert) judgeArrived(level, holdsOnArrival, turn, watermarkMs)
   }
-  window.sweptMs = Math.max(window.sweptMs, watermarkMs)
-  pruneSamples(window, watermarkMs - level.reachMs)
+  if (isJudged) window.sweptMs = Math.max(sweptOf(window), watermarkMs)
+  pruneSamples(window, watermarkMs - keepMs(level))
 }
 
 /** What arrived while the alert was open, and lies after its end, has not been asked yet whether it opens another. */
@@ -123,24 +154,23 @@ function judgeArrived(level: Level, holds: Level['holds'], turn: Turn, afterMs: 
   }
 }
 
-/** The event at that instant, read last; where there is none, time itself: the deadline. */
-function causeAt(window: LevelWindow, atMs: number): string {
-  const index = upTo(window.times, atMs) - 1
-  return window.times[index] === atMs ? (window.ids[index] as string) : `deadline ${atMs}`
+/** The events at that instant, by their time; where there are none, time itself: the deadline. */
+function causeAt({ times }: LevelWindow, atMs: number): string {
+  return times[upTo(times, atMs) - 1] === atMs ? `at ${atMs}` : `deadline ${atMs}`
 }
 
 function dueMs(level: Level, state: KeyState): number {
   const window = state.window as LevelWindow
   const newest = window.times.at(-1)
   const oldest = window.times[0]
-  if (level.isMonotone && level.isEager && !state.alert) return newest === undefined ? 0 : newest + level.reachMs
+  if (level.isMonotone && level.isEager && !state.alert) return newest === undefined ? 0 : newest + keepMs(level)
   let due = Number.POSITIVE_INFINITY
   for (const offset of level.offsets) {
-    const at = window.times[upTo(window.times, window.sweptMs - offset)]
+    const at = window.times[upTo(window.times, sweptOf(window) - offset)]
     if (at !== undefined) due = Math.min(due, at + offset)
   }
-  const warm = window.firstMs + level.warmUpMs
-  if (level.warmUpMs > 0 && warm > window.sweptMs) due = Math.min(due, warm)
-  if (due === Number.POSITIVE_INFINITY && oldest !== undefined) due = oldest + level.reachMs
+  const warm = warmMs(level, window)
+  if (warm > sweptOf(window)) due = Math.min(due, warm)
+  if (due === Number.POSITIVE_INFINITY && oldest !== undefined) due = oldest + keepMs(level)
   return due
 }

@@ -8,7 +8,7 @@ const within = (window: LevelWindow, atMs: number, withinMs: number) => windowOf
 
 /** `lt` and `lte` are judged after one full window. */
 function isWarm(bound: Bound, window: LevelWindow, atMs: number, withinMs: number): boolean {
-  return isEager(bound) || atMs >= window.firstMs + withinMs
+  return isEager(bound) || atMs >= (window.firstMs ?? atMs) + withinMs
 }
 
 export function countLevel({ bound, withinMs }: Spec & { kind: 'count' }): Level {
@@ -17,7 +17,6 @@ export function countLevel({ bound, withinMs }: Spec & { kind: 'count' }): Level
     return to - from
   }
   return {
-    valueOf: () => 1,
     holds: (window, atMs) => isWarm(bound, window, atMs, withinMs) && meets(bound, countAt(window, atMs)),
     offsets: [0, withinMs],
     warmUpMs: isEager(bound) ? 0 : withinMs,
@@ -33,7 +32,7 @@ export function countLevel({ bound, withinMs }: Spec & { kind: 'count' }): Level
 export function distinctLevel({ field, bound, withinMs }: Spec & { kind: 'distinct' }): Level {
   const countAt = (window: LevelWindow, atMs: number) => {
     const { from, to } = within(window, atMs, withinMs)
-    return new Set(window.values.slice(from, to)).size
+    return new Set(window.values?.slice(from, to)).size
   }
   return {
     valueOf: ({ event }) => scalar(fieldValue(event, field)),
@@ -53,7 +52,7 @@ export function ratioLevel({ bound, withinMs, minTotal }: Spec & { kind: 'ratio'
   const share = (window: LevelWindow, atMs: number) => {
     const { from, to } = within(window, atMs, withinMs)
     let part = 0
-    for (let index = from; index < to; index++) part += window.values[index] as number
+    for (let index = from; index < to; index++) part += window.values?.[index] as number
     return { part, total: to - from }
   }
   return {
@@ -79,7 +78,7 @@ export function spikeLevel({ direction, ratio, windowMs, minReference, minCurren
     return { current: to - from, reference: from - within(window, atMs - windowMs, windowMs).from }
   }
   const isReady = (window: LevelWindow, atMs: number, reference: number) =>
-    atMs >= window.firstMs + 2 * windowMs && reference >= minReference
+    atMs >= (window.firstMs ?? atMs) + 2 * windowMs && reference >= minReference
   const up = (window: LevelWindow, atMs: number) => {
     const { current, reference } = counts(window, atMs)
     return (
@@ -91,7 +90,6 @@ export function spikeLevel({ direction, ratio, windowMs, minReference, minCurren
     return direction !== 'up' && isReady(window, atMs, reference) && current * ratio <= reference
   }
   return {
-    valueOf: () => 1,
     holds: (window, atMs) => up(window, atMs) || down(window, atMs),
     holdsOnArrival: up,
     offsets: [0, windowMs, 2 * windowMs],
@@ -159,7 +157,7 @@ function aggregate(
   from: number,
   to: number,
 ): number | undefined {
-  const values = window.values.slice(from, to) as number[]
+  const values = window.values?.slice(from, to) as number[]
   if (values.length === 0) return undefined
   switch (op) {
     case 'avg':

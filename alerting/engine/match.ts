@@ -36,7 +36,7 @@ export function createMatch(spec: Spec & { kind: 'match' }): Evaluator {
     },
     dueMs(state) {
       if (state.alert) return quietMs === undefined ? Number.POSITIVE_INFINITY : state.alert.lastSeenMs + quietMs
-      return (windowOf(state).clearedMs ?? state.touchedMs) + rememberClearedMs
+      return (windowOf(state).clearedMs ?? Number.NEGATIVE_INFINITY) + rememberClearedMs
     },
     isSpent: (state, watermarkMs) =>
       !state.alert && (windowOf(state).clearedMs ?? Number.NEGATIVE_INFINITY) + rememberClearedMs <= watermarkMs,

@@ -1,143 +1,134 @@
 import { isAscii } from 'node:buffer'
-import { fieldValue, fieldValues } from '../rules/field.ts'
-import { scannedCharacters } from '../rules/predicate.ts'
 import type { Rule } from '../rules/rule.ts'
-import { foldText, plainAddress } from '../rules/text.ts'
-import { type Automaton, createAutomaton } from '../rules/words.ts'
-import { entryOf, type Gate, gatesOf, popularityOf } from './gate.ts'
+import { foldText } from '../rules/text.ts'
+import { createByteWords } from './byte-words.ts'
+import { entryOf, gatesOf, popularityOf } from './gate.ts'
 
 /** Which of a topic's rules an event may concern. What it leaves out certainly does not take the event. */
 export interface Network {
-  /** Indices into the rules, ascending. The array is used again by the next call. */
-  candidates(event: unknown): readonly number[]
-  /** False where the bytes alone show that no rule is concerned. */
-  mayConcern(bytes: Uint8Array): boolean
+  /** By the bytes alone, before they are parsed; undefined where these do not show it. The array is used again by the next call. */
+  ofBytes(bytes: Uint8Array): readonly number[] | undefined
+  /** By the event. */
+  ofEvent(event: unknown): readonly number[]
 }
 
-interface ValueIndex {
-  readonly path: readonly string[]
-  readonly rules: Map<string, number[]>
-}
+/** Words found in one event at most; where there are more, every rule is asked. */
+const maxFound = 4096
+/** Further gates of a rule with more words than this are not asked. */
+const maxFurtherWords = 64
+const maxMark = 0x7fffffff
 
-interface TextIndex {
-  readonly path: readonly string[]
-  readonly automaton: Automaton
-  /** By word. */
-  readonly rules: ReadonlyArray<readonly number[]>
-}
-
-/** All rules of a topic in one: equality by hash, texts by one automaton a field, bytes before they are parsed. */
+/** All rules of a topic in one: the texts without which none takes an event, looked for in its bytes at once. */
 export function createNetwork(rules: readonly Rule[]): Network {
   const entries = rules.map(entryOf)
   const popularity = popularityOf(entries)
-  const gates = entries.map((entry) => gatesOf(entry, popularity))
-  const always = gates.flatMap((gate, index) => (gate ? [] : [index]))
-  const values = indexValues(gates)
-  const texts = indexTexts(gates)
-  const mayConcern = always.length > 0 ? () => true : bytesGate(gates.flatMap((gate) => gate ?? []))
-  const marks = new Uint32Array(rules.length)
-  let mark = 0
-  let found: number[] = []
-  const add = (index: number) => {
-    if (marks[index] === mark) return
-    marks[index] = mark
-    found.push(index)
+  const words = new Map<string, number>()
+  const idOf = (word: string) => {
+    const known = words.get(word)
+    if (known !== undefined) return known
+    words.set(word, words.size)
+    return words.size - 1
   }
-  const look = (index: ValueIndex, value: unknown) => {
-    if (typeof value === 'string') index.rules.get(foldText(plainAddress(value)))?.forEach(add)
-  }
-  const scan = ({ automaton, rules: byWord }: TextIndex, value: unknown) => {
-    if (typeof value !== 'string') return
-    const text = foldText(value.length > scannedCharacters ? value.slice(0, scannedCharacters) : value)
-    automaton.each(Buffer.from(text), (word) => {
-      byWord[word]?.forEach(add)
-      return false
-    })
-  }
-  return {
-    mayConcern,
-    candidates(event) {
-      found = [...always]
-      mark++
-      for (const index of always) marks[index] = mark
-      for (const index of values) forEachValue(event, index.path, (value) => look(index, value))
-      for (const index of texts) forEachValue(event, index.path, (value) => scan(index, value))
-      return found.length > 1 ? found.sort((a, b) => a - b) : found
-    },
-  }
-}
-
-function forEachValue(event: unknown, path: readonly string[], use: (value: unknown) => void): void {
-  const first = fieldValue(event, path)
-  if (first === undefined) return
-  const all = fieldValues(event, path)
-  if (all.length === 1) use(first)
-  else all.forEach(use)
-}
-
-function indexValues(gates: ReadonlyArray<readonly Gate[] | undefined>): ValueIndex[] {
-  const indexes = new Map<string, ValueIndex>()
-  gates.forEach((of, rule) => {
-    for (const { kind, path, words } of of ?? []) {
-      if (kind !== 'is') continue
-      const name = path.join('.')
-      let index = indexes.get(name)
-      if (!index) indexes.set(name, (index = { path, rules: new Map() }))
-      for (const word of words) index.rules.set(word, [...(index.rules.get(word) ?? []), rule])
-    }
+  const always: number[] = []
+  /** By word: the rules that it brings forward. */
+  const brings: number[][] = []
+  /** By rule: of each of these lists a word must stand there as well. */
+  const further = entries.map((entry, rule): ReadonlyArray<readonly number[]> => {
+    const [first, ...rest] = gatesOf(entry, popularity)
+    if (!first) always.push(rule)
+    for (const word of first ?? []) (brings[idOf(word)] ??= []).push(rule)
+    return rest.filter(({ length }) => length <= maxFurtherWords).map((gate) => gate.map(idOf))
   })
-  return [...indexes.values()]
+  return new WordNetwork([...words.keys()], brings, further, always)
 }
 
-function indexTexts(gates: ReadonlyArray<readonly Gate[] | undefined>): TextIndex[] {
-  const fields = new Map<string, { path: readonly string[]; words: Map<string, number[]> }>()
-  gates.forEach((of, rule) => {
-    for (const { kind, path, words } of of ?? []) {
-      if (kind !== 'text') continue
-      const name = path.join('.')
-      let field = fields.get(name)
-      if (!field) fields.set(name, (field = { path, words: new Map() }))
-      for (const word of words) field.words.set(word, [...(field.words.get(word) ?? []), rule])
+class WordNetwork implements Network {
+  readonly #find: (bytes: Uint8Array, found: Int32Array) => number
+  readonly #brings: ReadonlyArray<readonly number[] | undefined>
+  readonly #further: ReadonlyArray<ReadonlyArray<readonly number[]>>
+  readonly #always: readonly number[]
+  readonly #found = new Int32Array(maxFound)
+  readonly #wordMarks: Int32Array
+  readonly #ruleMarks: Int32Array
+  #mark = 0
+
+  constructor(
+    words: readonly string[],
+    brings: ReadonlyArray<readonly number[] | undefined>,
+    further: ReadonlyArray<ReadonlyArray<readonly number[]>>,
+    always: readonly number[],
+  ) {
+    this.#find = createByteWords(words.map((word) => Buffer.from(word))).find
+    this.#brings = brings
+    this.#further = further
+    this.#always = always
+    this.#wordMarks = new Int32Array(words.length)
+    this.#ruleMarks = new Int32Array(further.length)
+  }
+
+  ofBytes(bytes: Uint8Array): readonly number[] | undefined {
+    return isAsItIs(bytes) ? this.#candidates(bytes) : undefined
+  }
+
+  ofEvent(event: unknown): readonly number[] {
+    return this.#candidates(Buffer.from(foldText(JSON.stringify(event))))
+  }
+
+  #candidates(bytes: Uint8Array): readonly number[] {
+    const count = this.#find(bytes, this.#found)
+    if (count === 0) return this.#always
+    if (count === maxFound) return this.#further.map((_, rule) => rule)
+    const mark = this.#nextMark()
+    for (let index = 0; index < count; index++) this.#wordMarks[this.#found[index] as number] = mark
+    const candidates = [...this.#always]
+    for (let index = 0; index < count; index++) {
+      for (const rule of this.#brings[this.#found[index] as number] ?? []) {
+        if (this.#ruleMarks[rule] === mark) continue
+        this.#ruleMarks[rule] = mark
+        if (this.#passes(rule, mark)) candidates.push(rule)
+      }
     }
-  })
-  return [...fields.values()].map(({ path, words }) => ({
-    path,
-    automaton: createAutomaton([...words.keys()].map((word) => Buffer.from(word))),
-    rules: [...words.values()],
-  }))
+    return candidates.length > 1 ? candidates.sort((a, b) => a - b) : candidates
+  }
+
+  #nextMark(): number {
+    if (this.#mark === maxMark) {
+      this.#wordMarks.fill(0)
+      this.#ruleMarks.fill(0)
+      this.#mark = 0
+    }
+    return ++this.#mark
+  }
+
+  #passes(rule: number, mark: number): boolean {
+    for (const gate of this.#further[rule] ?? [])
+      if (!gate.some((word) => this.#wordMarks[word] === mark)) return false
+    return true
+  }
 }
 
 const backslash = 92
-/** Where fewer than one in so many events is told apart by its bytes, looking at them is not worth it for a while. */
-const sampleSize = 1024
-const leastRejected = sampleSize / 4
-const restSize = 32 * sampleSize
 
 /**
- * One automaton over the bytes for every word of every gate. Only plain ASCII without escapes is decided so: there the
- * words stand in the bytes as they are, in whatever case.
+ * Do texts stand in the bytes as they are, but for ASCII's cases? Not where a character may be written as `\u` or `\/`,
+ * and not where composing or folding could change one: beside ASCII only Hangul syllables and Han are taken.
  */
-function bytesGate(gates: readonly Gate[]): (bytes: Uint8Array) => boolean {
-  const words = [...new Set(gates.flatMap((gate) => gate.words))]
-  // A word with a quote, a backslash or a control character stands escaped in the bytes; an empty one is nowhere.
-  if (words.some((word) => word === '' || JSON.stringify(word).length !== word.length + 2)) return () => true
-  const ascii = words.filter((word) => /^[\x20-\x7e]+$/.test(word)).map((word) => Buffer.from(word.toLowerCase()))
-  const automaton = createAutomaton(ascii, (byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte))
-  let looked = 0
-  let rejected = 0
-  let resting = 0
-  return (bytes) => {
-    if (resting > 0) {
-      resting--
-      return true
-    }
-    const isDecided = isAscii(bytes) && !bytes.includes(backslash) && automaton.first(bytes) < 0
-    if (isDecided) rejected++
-    if (++looked === sampleSize) {
-      if (rejected < leastRejected) resting = restSize
-      looked = 0
-      rejected = 0
-    }
-    return !isDecided
+function isAsItIs(bytes: Uint8Array): boolean {
+  for (let at = bytes.indexOf(backslash); at >= 0; at = bytes.indexOf(backslash, at + 2)) {
+    const next = bytes[at + 1]
+    if (next === 0x75 || next === 0x2f) return false
   }
+  return isAscii(bytes) || isHangulOrHan(bytes)
+}
+
+function isHangulOrHan(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    if (byte < 0x80) continue
+    const second = bytes[++at] ?? 0
+    // U+4000 to U+9FFF and U+AC00 to U+D7FF: between them are letters with two cases, after them halves of characters.
+    if (byte < 0xe4 || byte > 0xed || (byte === 0xea && second < 0xb0) || (byte === 0xed && second > 0x9f)) return false
+    if ((second & 0xc0) !== 0x80 || ((bytes[++at] ?? 0) & 0xc0) !== 0x80) return false
+  }
+  return true
 }

@@ -1,12 +1,12 @@
 import type { ThumpEvent } from '../../event/event.ts'
 import type { TopicName } from '../../event/topics.ts'
-import { compileCondition, type Predicate } from '../rules/predicate.ts'
+import { compileCondition, type Predicate, type SharedTests } from '../rules/predicate.ts'
 import { isEager, reachMs, type Rule } from '../rules/rule.ts'
 import type { KeyValue } from '../transition.ts'
 import type { Changes, NewTransition, RuleMemory } from './changes.ts'
 import { createEvaluator } from './evaluator.ts'
-import { keyId, keysOf } from './group-keys.ts'
-import type { Evaluator, Hit, KeyState, SkipReason } from './key-state.ts'
+import { keyId, keysOf, overflowId } from './group-keys.ts'
+import { type Evaluator, type Hit, KeyState, type SkipReason, type StoredKey } from './key-state.ts'
 import { KeyTable } from './key-table.ts'
 import { SeenIds } from './seen-ids.ts'
 import { Timers } from './timers.ts'
@@ -14,7 +14,7 @@ import { RuleTurn } from './turn.ts'
 
 /** What is counted, for metrics. */
 export interface EngineCounts {
-  matched(rule: string): void
+  matched(rule: string, count: number): void
   late(rule: string): void
   skipped(rule: string, reason: SkipReason): void
   evicted(rule: string, what: 'key' | 'seen'): void
@@ -24,7 +24,7 @@ export interface RuntimeContext {
   readonly changes: Changes
   readonly counts: EngineCounts
   readonly maxEventAgeMs: number
-  readonly share: Map<string, Predicate>
+  readonly shared: SharedTests
   readonly isSilent: (nodes: readonly string[], watermarkMs: number) => boolean
   /** Each transition as it is decided: composites listen. */
   readonly decided: (rule: Rule, transition: NewTransition) => void
@@ -45,7 +45,6 @@ export interface Arrival {
 }
 
 const maxSeen = 100_000
-const overflowId = '…'
 const overflowQuietMs = 300_000
 
 /** One rule at work: its keys, the ids it has seen, and what is due when. */
@@ -55,26 +54,27 @@ export class RuleRuntime {
   readonly waitsWhileBehind: boolean
   readonly memory: RuleMemory
   readonly #context: RuntimeContext
-  readonly #evaluator: Evaluator
+  #evaluator: Evaluator
   readonly #where: Predicate
   readonly #resolveWhen: Predicate | undefined
   readonly #reachMs: number
-  readonly #keys: KeyTable
+  #keys: KeyTable
   readonly #seen: SeenIds
   readonly #timers = new Timers<KeyState>()
   readonly #turn: RuleTurn
   #nowMs = 0
+  #matched = 0
 
   constructor(rule: Rule, memory: RuleMemory, context: RuntimeContext) {
     this.rule = rule
     this.memory = memory
     this.#context = context
-    const { share, isSilent } = context
-    this.#evaluator = createEvaluator(rule, { current: () => this.rule, isSilent, share })
-    this.#where = compileCondition(rule.where, share)
+    const { shared } = context
+    this.#evaluator = this.#evaluatorOf(rule)
+    this.#where = compileCondition(rule.where, shared)
     const { spec } = rule
     this.#resolveWhen =
-      spec.kind === 'match' && spec.resolveWhen ? compileCondition(spec.resolveWhen, share) : undefined
+      spec.kind === 'match' && spec.resolveWhen ? compileCondition(spec.resolveWhen, shared) : undefined
     this.waitsWhileBehind = spec.kind === 'absence'
     this.#reachMs = reachMs(spec)
     this.#keys = new KeyTable(rule.maxKeys)
@@ -83,8 +83,14 @@ export class RuleRuntime {
     this.#turn = new RuleTurn({
       rule: () => this.rule,
       firstEventMs: () => this.memory.firstEventMs ?? Number.POSITIVE_INFINITY,
+      skip: (reason) => this.#context.counts.skipped(this.rule.id, reason),
       emit: (transition) => this.#emit(transition),
     })
+  }
+
+  #evaluatorOf(rule: Rule): Evaluator {
+    const { isSilent, shared } = this.#context
+    return createEvaluator(rule, { current: () => this.rule, isSilent, shared })
   }
 
   get keyCount(): number {
@@ -97,22 +103,44 @@ export class RuleRuntime {
 
   /** A rule begins: keys that must be judged although no event names them. */
   begin(nowMs: number): void {
-    const { spec, groupBy } = this.rule
     this.#context.changes.rule(this.rule, this.memory)
-    const judged =
+    this.#expect(nowMs)
+  }
+
+  #expect(nowMs: number): void {
+    const { spec, groupBy } = this.rule
+    const isJudged =
       spec.kind === 'absence' || ((spec.kind === 'count' || spec.kind === 'distinct') && !isEager(spec.bound))
-    if (!judged) return
+    if (!isJudged) return
     const expected = spec.kind === 'distinct' ? [] : spec.expectKeys
-    for (const key of groupBy.length === 0 ? [[]] : expected) this.#settled(this.#create(key, keyId(key), nowMs))
+    for (const key of groupBy.length === 0 ? [[]] : expected) {
+      const id = keyId(key)
+      if (!this.#keys.get(id)) this.#settled(this.#add(new KeyState(id, this.#evaluator.fresh(nowMs))))
+    }
+  }
+
+  /** Edited in what its state does not depend on: bounds, severity, texts, caps. */
+  edit(rule: Rule, nowMs: number): void {
+    const before = this.rule
+    this.rule = rule
+    if (before.spec === rule.spec && before.maxKeys === rule.maxKeys) return
+    this.#evaluator = this.#evaluatorOf(rule)
+    const states = [...this.#keys.states()]
+    this.#keys = new KeyTable(rule.maxKeys)
+    for (const state of states) {
+      state.older = undefined
+      state.newer = undefined
+      state.dueMs = Number.POSITIVE_INFINITY
+      this.#add(state)
+    }
+    this.#expect(nowMs)
   }
 
   /** As it was stored. */
-  load(states: readonly KeyState[], seen: ReadonlyArray<{ readonly id: string; readonly atMs: number }>): void {
-    for (const state of states) {
-      this.#keys.add(state)
-      this.#schedule(state, Number.NEGATIVE_INFINITY)
-    }
+  load(states: readonly StoredKey[], seen: ReadonlyArray<{ readonly id: string; readonly atMs: number }>): void {
+    for (const { id, window, alert } of states) this.#add(new KeyState(id, window, alert))
     for (const { id, atMs } of seen) this.#seen.add(id, atMs)
+    this.#expect(this.memory.startedMs)
   }
 
   take(arrival: Arrival, clock: RuleClock): void {
@@ -122,7 +150,7 @@ export class RuleRuntime {
     const steps = this.#evaluator.stepsOf?.(event, topic)
     if (steps === 0) return
     const { counts } = this.#context
-    if (!isResolving) counts.matched(this.rule.id)
+    if (!isResolving) this.#matched++
     if (this.#seen.has(id)) return counts.skipped(this.rule.id, 'duplicate')
     const watermarkMs = clock.watermarkMs()
     if (atMs <= watermarkMs - this.#reachMs) return counts.late(this.rule.id)
@@ -157,15 +185,19 @@ export class RuleRuntime {
     }
   }
 
+  /** Housekeeping, every now and then. */
   expire(nowMs: number): void {
     if (this.#seen.expire(nowMs)) this.#context.changes.forgetSeen(this.rule.id, nowMs - this.#seen.keepMs)
+    if (this.#matched === 0) return
+    this.#context.counts.matched(this.rule.id, this.#matched)
+    this.#matched = 0
   }
 
   /** The rule was edited or removed: its alerts close without a message. */
   close(atMs: number): void {
     this.#nowMs = atMs
     for (const state of this.#keys.states()) {
-      this.#turn.state = state
+      this.#give(state, Number.NEGATIVE_INFINITY)
       this.#turn.resolve(atMs, true)
     }
   }
@@ -175,7 +207,7 @@ export class RuleRuntime {
     this.#nowMs = atMs
     for (const state of this.#keys.states()) {
       if (state.alert?.id !== alertId) continue
-      this.#turn.state = state
+      this.#give(state, Number.NEGATIVE_INFINITY)
       this.#turn.resolve(atMs, false)
       this.#delete(state)
       return true
@@ -186,29 +218,27 @@ export class RuleRuntime {
   #takeKey(key: readonly KeyValue[], hit: Hit, watermarkMs: number, mayDecide: boolean): boolean {
     const id = keyId(key)
     const known = this.#keys.get(id)
-    if (!known && hit.isResolving && this.#keys.isFull()) return false
-    if (!known && this.#keys.isFull()) return this.#overflow(hit)
-    const state = known ?? this.#create(key, id, hit.atMs)
+    if (!known && this.#keys.isFull()) return !hit.isResolving && this.#overflow(hit)
+    const state = known ?? new KeyState(id, this.#evaluator.fresh(hit.atMs))
+    this.#give(state, watermarkMs)
     // What was due before the event is decided first; its own instant only with it.
     const decidedMs = Math.min(watermarkMs, hit.atMs - 1)
-    if (known && mayDecide && this.#due(state) <= decidedMs) {
-      this.#turn.state = state
-      this.#evaluator.advance(this.#turn, decidedMs)
-    }
-    this.#turn.state = state
+    if (known && mayDecide && this.#due(state) <= decidedMs) this.#evaluator.advance(this.#turn, decidedMs)
     const reason = this.#evaluator.take(this.#turn, hit)
-    state.touchedMs = Math.max(state.touchedMs, hit.atMs)
     if (reason) this.#context.counts.skipped(this.rule.id, reason)
-    if (this.#evaluator.isSpent(state, watermarkMs)) this.#delete(state)
-    else {
+    if (reason && !known) return false
+    const isSpent = this.#evaluator.isSpent(state, watermarkMs)
+    if (isSpent) {
+      if (known) this.#delete(state)
+    } else if (known) {
       this.#settled(state)
       this.#schedule(state, Number.NEGATIVE_INFINITY)
-    }
+    } else this.#settled(this.#add(state))
     return reason === undefined
   }
 
   #advanceKey(state: KeyState, watermarkMs: number): void {
-    this.#turn.state = state
+    this.#give(state, watermarkMs)
     if (state.isOverflow) {
       const { alert } = state
       if (alert) this.#turn.resolve(alert.lastSeenMs + overflowQuietMs, false)
@@ -220,18 +250,17 @@ export class RuleRuntime {
     this.#schedule(state, watermarkMs)
   }
 
-  #create(key: readonly KeyValue[], id: string, atMs: number): KeyState {
-    const state: KeyState = {
-      id,
-      key,
-      touchedMs: atMs,
-      dueMs: Number.POSITIVE_INFINITY,
-      window: this.#evaluator.fresh(atMs),
-    }
+  #give(state: KeyState, watermarkMs: number): void {
+    this.#turn.state = state
+    this.#turn.watermarkMs = watermarkMs
+  }
+
+  /** A key of which nothing was kept; where the cap is met the stalest gives way. */
+  #add(state: KeyState): KeyState {
     const stalest = this.#keys.add(state)
     if (stalest) {
       this.#context.counts.evicted(this.rule.id, 'key')
-      this.#context.changes.window(this.rule, stalest.id, undefined)
+      this.#context.changes.gone(this, stalest)
     }
     this.#schedule(state, Number.NEGATIVE_INFINITY)
     return state
@@ -239,25 +268,13 @@ export class RuleRuntime {
 
   /** Every key that has room has an open alert: what is beyond them shares one. */
   #overflow(hit: Hit): boolean {
-    let state = this.#keys.get(overflowId)
-    if (!state) {
-      state = {
-        id: overflowId,
-        key: [],
-        touchedMs: hit.atMs,
-        dueMs: Number.POSITIVE_INFINITY,
-        window: {},
-        isOverflow: true,
-      }
-      this.#turn.state = state
-      this.#turn.fire(hit.atMs, `overflow ${hit.id}`, hit, { count: 1, firstSeenMs: hit.atMs })
-      this.#keys.add(state)
-    } else {
-      this.#turn.state = state
-      this.#turn.join(hit)
-    }
+    const known = this.#keys.get(overflowId)
+    const state = known ?? new KeyState(overflowId, {})
+    this.#give(state, Number.NEGATIVE_INFINITY)
+    if (known) this.#turn.join(hit)
+    else this.#turn.fire(hit.atMs, `overflow ${hit.id}`, hit, { count: 1, firstSeenMs: hit.atMs })
+    if (!known) this.#add(state)
     this.#settled(state)
-    this.#schedule(state, Number.NEGATIVE_INFINITY)
     return true
   }
 
@@ -276,12 +293,12 @@ export class RuleRuntime {
 
   #settled(state: KeyState): void {
     this.#keys.touch(state)
-    this.#context.changes.window(this.rule, state.id, state)
+    this.#context.changes.window(this, state)
   }
 
   #delete(state: KeyState): void {
-    this.#keys.delete(state.id)
-    this.#context.changes.window(this.rule, state.id, undefined)
+    this.#keys.delete(state)
+    this.#context.changes.gone(this, state)
   }
 
   #remember(id: string, nowMs: number): void {

@@ -2,17 +2,19 @@ import type { Rule } from '../rules/rule.ts'
 import { alertId, maxAlertSamples, recordOf, sampleOf } from './alert-record.ts'
 import type { NewTransition } from './changes.ts'
 import { namedKey } from './group-keys.ts'
-import type { FireFacts, Hit, KeyState, OpenAlert, Turn } from './key-state.ts'
+import type { FireFacts, Hit, KeyState, OpenAlert, SkipReason, Turn } from './key-state.ts'
 
 export interface TurnContext {
   readonly rule: () => Rule
   readonly firstEventMs: () => number
+  readonly skip: (reason: SkipReason) => void
   readonly emit: (transition: Omit<NewTransition, 'isCatchUp'>) => void
 }
 
 /** Whose turn it is; one object a rule, handed to its evaluator again and again. */
 export class RuleTurn implements Turn {
   state!: KeyState
+  watermarkMs = Number.NEGATIVE_INFINITY
   readonly #context: TurnContext
 
   constructor(context: TurnContext) {
@@ -57,6 +59,10 @@ export class RuleTurn implements Turn {
     this.#emit('firing', atMs, false, alert)
   }
 
+  skip(reason: SkipReason): void {
+    this.#context.skip(reason)
+  }
+
   join(hit: Hit): void {
     const { alert } = this.state
     if (!alert) return
@@ -68,7 +74,7 @@ export class RuleTurn implements Turn {
   resolve(atMs: number, isSilent: boolean): void {
     const { alert } = this.state
     if (!alert) return
-    delete this.state.alert
+    this.state.alert = undefined
     this.#emit('resolved', atMs, isSilent, alert)
   }
 

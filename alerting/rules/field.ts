@@ -27,8 +27,8 @@ export function fieldValue(event: unknown, path: FieldPath): unknown {
     if (!Object.hasOwn(node, step)) return fieldValues(event, path)[0]
     node = (node as Record<string, unknown>)[step]
   }
-  if (Array.isArray(node)) return fieldValues(event, path)[0]
-  return node ?? undefined
+  if (Array.isArray(node) || node === null || node === undefined) return fieldValues(event, path)[0]
+  return node
 }
 
 function collect(node: unknown, path: FieldPath, from: number, found: unknown[]): void {

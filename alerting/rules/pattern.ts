@@ -63,6 +63,8 @@ export function requiredLiteral(pattern: string): string | undefined {
     } else if (character === '+' || '.^$'.includes(character)) close()
     else if (character === '\\') {
       const next = pattern[++index] ?? ''
+      // Classes and numbers in several characters: what follows the letter is no text.
+      if (/[pPxQ0]/.test(next)) return undefined
       if (/[A-Za-z0-9]/.test(next)) close()
       else if (depth === 0) run += next
     } else if (depth === 0) run += character

@@ -11,64 +11,136 @@ export type Predicate = (event: unknown) => boolean
 /** Text beyond this many characters is not scanned by contains, keywords and regex: the line is flagged by its source. */
 export const scannedCharacters = 32_768
 
-/** Compiled once; `share` gives equal tests one predicate. */
-export function compileCondition(condition: Condition, share: Map<string, Predicate> = new Map()): Predicate {
+/** What many tests ask of one event is worked out once: equal tests, and what a field holds. */
+export class SharedTests {
+  readonly #tests = new Map<string, Predicate>()
+  readonly #fields = new Map<string, Field>()
+
+  test(test: Test): Predicate {
+    const key = test.values.length > 100 ? undefined : JSON.stringify(test)
+    const known = key === undefined ? undefined : this.#tests.get(key)
+    if (known) return known
+    const made = once(compileTest(test, this.#field(test.path)))
+    if (key !== undefined) this.#tests.set(key, made)
+    return made
+  }
+
+  #field(path: FieldPath): Field {
+    const name = JSON.stringify(path)
+    const known = this.#fields.get(name)
+    if (known) return known
+    const made = new Field(path)
+    this.#fields.set(name, made)
+    return made
+  }
+}
+
+/** The same event asked again gets the same answer. */
+function once(test: Predicate): Predicate {
+  let last: unknown
+  let answer = false
+  return (event) => {
+    if (event !== last) {
+      answer = test(event)
+      last = event
+    }
+    return answer
+  }
+}
+
+/** A field of the event in hand. */
+class Field {
+  readonly #path: FieldPath
+  #event: unknown
+  #first: unknown
+  #text: unknown
+  #folded = ''
+
+  constructor(path: FieldPath) {
+    this.#path = path
+  }
+
+  isPresent(event: unknown): boolean {
+    return this.#firstOf(event) !== undefined
+  }
+
+  any(event: unknown, accepts: (value: unknown) => boolean): boolean {
+    const first = this.#firstOf(event)
+    if (first === undefined) return false
+    if (accepts(first)) return true
+    const all = fieldValues(event, this.#path)
+    return all.length > 1 && all.some(accepts)
+  }
+
+  /** As far as it is scanned, folded. */
+  folded(text: string): string {
+    if (text !== this.#text) {
+      this.#text = text
+      this.#folded = foldText(scanned(text))
+    }
+    return this.#folded
+  }
+
+  #firstOf(event: unknown): unknown {
+    if (event !== this.#event || event === undefined) {
+      this.#event = event
+      this.#first = fieldValue(event, this.#path)
+    }
+    return this.#first
+  }
+}
+
+/** Compiled once; what is `shared` is worked out once for all who share it. */
+export function compileCondition(condition: Condition, shared: SharedTests = new SharedTests()): Predicate {
   switch (condition.kind) {
     case 'all': {
-      const parts = condition.parts.map((part) => compileCondition(part, share))
-      if (parts.length === 0) return () => true
-      return (event) => parts.every((part) => part(event))
+      const [first, second, ...rest] = condition.parts.map((part) => compileCondition(part, shared))
+      if (!first) return () => true
+      if (!second) return first
+      if (rest.length === 0) return (event) => first(event) && second(event)
+      return (event) => first(event) && second(event) && rest.every((part) => part(event))
     }
     case 'any': {
-      const parts = condition.parts.map((part) => compileCondition(part, share))
+      const parts = condition.parts.map((part) => compileCondition(part, shared))
       return (event) => parts.some((part) => part(event))
     }
     case 'not': {
-      const part = compileCondition(condition.part, share)
+      const part = compileCondition(condition.part, shared)
       return (event) => !part(event)
     }
-    default: {
-      const key = JSON.stringify(condition)
-      const known = share.get(key)
-      if (known) return known
-      const made = compileTest(condition)
-      share.set(key, made)
-      return made
-    }
+    case 'test':
+      return shared.test(condition)
   }
 }
 
-function compileTest(test: Test): Predicate {
-  const { path, operator, values } = test
-  if (operator === 'exists') {
-    const wanted = values[0] === true
-    return (event) => fieldValues(event, path).length > 0 === wanted
+function compileTest(test: Test, field: Field): Predicate {
+  if (test.operator === 'exists') {
+    const wanted = test.values[0] === true
+    return (event) => field.isPresent(event) === wanted
   }
-  const accepts = valueTest(test)
-  return (event) => anyValue(event, path, accepts)
+  const accepts = valueTest(test, field)
+  return (event) => field.any(event, accepts)
 }
 
-function anyValue(event: unknown, path: FieldPath, accepts: (value: unknown) => boolean): boolean {
-  const first = fieldValue(event, path)
-  if (first === undefined) return false
-  if (accepts(first)) return true
-  const all = fieldValues(event, path)
-  return all.length > 1 && all.some(accepts)
+/** An address that is written as IPv6 but is none is taken as what it is. */
+function scanned(text: string): string {
+  const plain = plainAddress(text)
+  return plain.length > scannedCharacters ? plain.slice(0, scannedCharacters) : plain
 }
 
-function valueTest({ operator, values, isCased }: Test): (value: unknown) => boolean {
+function valueTest({ operator, values, isCased }: Test, field: Field): (value: unknown) => boolean {
   const normal = isCased ? normalText : foldText
   const texts = values.filter((value) => typeof value === 'string')
   const onText = (accepts: (text: string) => boolean) => (value: unknown) =>
-    typeof value === 'string' &&
-    accepts(normal(value.length > scannedCharacters ? value.slice(0, scannedCharacters) : value))
+    typeof value === 'string' && accepts(isCased ? normalText(scanned(value)) : field.folded(value))
   const onNumber = (accepts: (number: number, bound: number) => boolean) => (value: unknown) =>
     typeof value === 'number' && values.some((bound) => accepts(value, bound as number))
   switch (operator) {
     case 'is':
     case 'in': {
       const set = new Set<unknown>(values)
-      return (value) => set.has(typeof value === 'string' ? normal(plainAddress(value)) : value)
+      if (isCased) return (value) => set.has(typeof value === 'string' ? normalText(plainAddress(value)) : value)
+      return (value) => set.has(typeof value === 'string' ? field.folded(value) : value)
     }
     case 'contains':
     case 'keywordsFile': {
@@ -95,8 +167,10 @@ function valueTest({ operator, values, isCased }: Test): (value: unknown) => boo
       const patterns = texts.map((pattern) => patternTest(pattern, isCased))
       return (value) => {
         if (typeof value !== 'string') return false
-        const text = normalText(value.length > scannedCharacters ? value.slice(0, scannedCharacters) : value)
-        return patterns.some((test) => test(text))
+        const isPossible = patterns.some(({ literal }) => literal === undefined || field.folded(value).includes(literal))
+        if (!isPossible) return false
+        const text = normalText(scanned(value))
+        return patterns.some(({ test }) => test(text))
       }
     }
     case 'exists':
@@ -104,11 +178,12 @@ function valueTest({ operator, values, isCased }: Test): (value: unknown) => boo
   }
 }
 
-function patternTest(pattern: string, isCased: boolean): (text: string) => boolean {
+function patternTest(
+  pattern: string,
+  isCased: boolean,
+): { readonly literal: string | undefined; readonly test: (text: string) => boolean } {
   const compiled = RE2JS.compile(pattern.normalize('NFC'), isCased ? 0 : RE2JS.CASE_INSENSITIVE)
-  const literal = requiredLiteral(pattern)
-  if (literal === undefined) return (text) => compiled.test(text)
-  return (text) => foldText(text).includes(literal) && compiled.test(text)
+  return { literal: requiredLiteral(pattern), test: (text) => compiled.test(text) }
 }
 
 type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]

@@ -30,6 +30,7 @@ function isAscii(text: string): boolean {
 
 /** `::ffff:192.0.2.1` is 192.0.2.1. */
 export function plainAddress(text: string): string {
+  if (text.charCodeAt(0) !== 58) return text
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(text)
   return mapped?.[1] ?? text
 }

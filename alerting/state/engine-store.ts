@@ -1,6 +1,6 @@
 import type { ChangeSet, ReadPosition, RuleMemory } from '../engine/changes.ts'
 import type { SavedState } from '../engine/engine-io.ts'
-import type { KeyState } from '../engine/key-state.ts'
+import type { StoredKey } from '../engine/key-state.ts'
 import type { StateDatabase } from './database.ts'
 import { appendTransition, listAlerts, updateAlert } from './outbox.ts'
 
@@ -39,7 +39,7 @@ function saveRules(db: StateDatabase, { rules, windows }: ChangeSet): void {
   const put = db.prepare('INSERT INTO windows VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state')
   const gone = db.prepare('DELETE FROM windows WHERE rule = ? AND key = ?')
   for (const { rule: id, key, state } of windows) {
-    if (state) put.run(id, key, JSON.stringify(state))
+    if (state !== undefined) put.run(id, key, state)
     else gone.run(id, key)
   }
 }
@@ -54,9 +54,9 @@ function saveSeen(db: StateDatabase, { seen, seenUntil }: ChangeSet): void {
 /** What the last process that held the database left behind. */
 export function loadState(db: StateDatabase): SavedState {
   const all = <T>(sql: string) => db.prepare(sql).all() as unknown as T[]
-  const windows = new Map<string, KeyState[]>()
+  const windows = new Map<string, StoredKey[]>()
   for (const { rule, state } of all<{ rule: string; state: string }>('SELECT rule, state FROM windows'))
-    push(windows, rule, { ...(JSON.parse(state) as KeyState), dueMs: Number.POSITIVE_INFINITY })
+    push(windows, rule, JSON.parse(state) as StoredKey)
   const seen = new Map<string, Array<{ id: string; atMs: number }>>()
   for (const { rule, id, at_ms } of all<{ rule: string; id: string; at_ms: number }>(
     'SELECT * FROM seen ORDER BY at_ms',

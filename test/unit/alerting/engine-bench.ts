@@ -1,7 +1,7 @@
 import type { ChangeSet } from '../../../alerting/engine/changes.ts'
 import { createEngine, type Engine } from '../../../alerting/engine/engine.ts'
 import type { SavedState } from '../../../alerting/engine/engine-io.ts'
-import type { KeyState } from '../../../alerting/engine/key-state.ts'
+import type { StoredKey } from '../../../alerting/engine/key-state.ts'
 import type { TopicName } from '../../../event/topics.ts'
 import { rulesOf } from './rule-source.ts'
 
@@ -34,14 +34,14 @@ interface ReadOptions {
 /** `saved` = what an earlier bench left behind. */
 export function benchOf(rules: string, { saved, wall = 0 }: { saved?: SavedState; wall?: number } = {}): EngineBench {
   const counted: Record<string, number> = {}
-  const count = (name: string) => {
-    counted[name] = (counted[name] ?? 0) + 1
+  const count = (name: string, by = 1) => {
+    counted[name] = (counted[name] ?? 0) + by
   }
   const engine = createEngine({
     allowedLatenessMs: 30_000,
     maxEventAgeMs: 900_000,
     counts: {
-      matched: () => count('matched'),
+      matched: (_, by) => count('matched', by),
       late: () => count('late'),
       skipped: (_, reason) => count(reason),
       evicted: (_, what) => count(`evicted ${what}`),
@@ -124,7 +124,7 @@ class Store {
     for (const { rule, key, state } of changes.windows) {
       const windows = this.#windows.get(rule) ?? new Map<string, string>()
       this.#windows.set(rule, windows)
-      if (state) windows.set(key, JSON.stringify(state))
+      if (state !== undefined) windows.set(key, state)
       else windows.delete(key)
     }
     for (const { rule, id, atMs } of changes.seen)
@@ -144,10 +144,7 @@ class Store {
         id,
         fingerprint,
         memory: JSON.parse(memory) as { startedMs: number },
-        windows: [...(this.#windows.get(id) ?? new Map<string, string>()).values()].map((text) => ({
-          ...(JSON.parse(text) as KeyState),
-          dueMs: Number.POSITIVE_INFINITY,
-        })),
+        windows: [...(this.#windows.get(id) ?? new Map<string, string>()).values()].map((text) => JSON.parse(text) as StoredKey),
         seen: [...(this.#seen.get(id) ?? new Map<string, number>())].map(([eventId, atMs]) => ({ id: eventId, atMs })),
       })),
       firing: [...this.#firing.values()],

@@ -9,8 +9,8 @@ function holds(where: string, event: unknown): boolean {
   const answer = compileCondition(rule!.where)(event)
   const network = createNetwork([rule!])
   if (answer) {
-    expect(network.candidates(event)).toEqual([0])
-    expect(network.mayConcern(Buffer.from(JSON.stringify(event)))).toBe(true)
+    expect(network.ofEvent(event)).toEqual([0])
+    expect(network.ofBytes(Buffer.from(JSON.stringify(event))) ?? [0]).toEqual([0])
   }
   return answer
 }

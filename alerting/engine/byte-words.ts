@@ -1,0 +1,190 @@
+/** Finds words in bytes, thousands at once, by looking at one place in several. */
+export interface ByteWords {
+  /** Writes the indices of the words that stand in the bytes to `found`, maybe more than once; answers how many. */
+  find(bytes: Uint8Array, found: Int32Array): number
+}
+
+/** Makes one of ASCII's two cases of a letter; what else it confuses is harmless, since the answer is asked again. */
+const lowerCase = 0x20202020
+const scramble = 0x9e3779b1
+const maxStep = 8
+const bitsPerGram = 64
+const maxBits = 23
+
+/**
+ * A word of `n` bytes holds `n - 3` pieces of four. Of these as many neighbours as fit the shortest word are kept in one
+ * bitmap, and the text is asked at every so manieth place: a word cannot stand between. Words shorter than four bytes
+ * have a pass of their own. Of a word's pieces the rarest among all words are taken.
+ */
+export function createByteWords(words: readonly Uint8Array[]): ByteWords {
+  const passes = [4, 3, 2].flatMap((size) => {
+    const own = words.flatMap((word, index) => (Math.min(4, word.length) === size ? [index] : []))
+    return own.length === 0 ? [] : [createPass(words, own, size)]
+  })
+  let buffer: ArrayBufferLike | undefined
+  let view: DataView = new DataView(new ArrayBuffer(0))
+  return {
+    find(bytes, found) {
+      if (bytes.buffer !== buffer) {
+        buffer = bytes.buffer
+        view = new DataView(buffer)
+      }
+      let count = 0
+      for (const pass of passes) count = pass(view, bytes.byteOffset, bytes.byteLength, found, count)
+      return count
+    },
+  }
+}
+
+type Pass = (view: DataView, start: number, length: number, found: Int32Array, count: number) => number
+
+function createPass(words: readonly Uint8Array[], own: readonly number[], size: number): Pass {
+  const shortest = own.reduce((least, index) => Math.min(least, (words[index] as Uint8Array).length), maxStep + size)
+  const step = Math.min(maxStep, shortest - size + 1)
+  const table = createTable(words, own, size, step)
+  const { bits, shift } = table
+  const mask = size === 4 ? -1 : (1 << (8 * size)) - 1
+  return (view, start, length, found, before) => {
+    let count = before
+    const end = start + length
+    // Past the end is read only what a mask takes away; the last places of a buffer are asked byte by byte.
+    const last = Math.min(end - size, view.byteLength - 4)
+    let at = start
+    for (; at <= last; at += step) {
+      const gram = (view.getInt32(at, true) & mask) | lowerCase
+      const hash = Math.imul(gram, scramble) >>> shift
+      if (((bits[hash >>> 5] as number) & (1 << hash)) !== 0)
+        count = table.verify(view, at, start, end, gram, found, count)
+    }
+    for (; at <= end - size; at += step) {
+      const gram = gramAt(view, at, size) | lowerCase
+      count = table.verify(view, at, start, end, gram, found, count)
+    }
+    return count
+  }
+}
+
+function gramAt(view: DataView, at: number, size: number): number {
+  let gram = 0
+  for (let index = size - 1; index >= 0; index--) gram = (gram << 8) | view.getUint8(at + index)
+  return gram
+}
+
+interface Table {
+  readonly bits: Int32Array
+  readonly shift: number
+  verify(
+    view: DataView,
+    at: number,
+    start: number,
+    end: number,
+    gram: number,
+    found: Int32Array,
+    count: number,
+  ): number
+}
+
+function createTable(words: readonly Uint8Array[], own: readonly number[], size: number, step: number): Table {
+  const entries = own.length * step
+  const bitCount = Math.min(maxBits, Math.max(12, Math.ceil(Math.log2(entries * bitsPerGram))))
+  const shift = 32 - bitCount
+  const bits = new Int32Array(2 ** (bitCount - 5))
+  const chainShift = 32 - Math.max(8, Math.ceil(Math.log2(entries * 2)))
+  const heads = new Int32Array(2 ** (32 - chainShift)).fill(-1)
+  const grams = new Int32Array(entries)
+  const wordOf = new Int32Array(entries)
+  const offsets = new Int32Array(entries)
+  const next = new Int32Array(entries)
+  const folded = words.map((word) => Uint8Array.from(word, (byte) => byte | 0x20))
+  const rarest = createRarest(folded, own, size, step)
+  let entry = 0
+  for (const index of own) {
+    const from = rarest(index)
+    for (let offset = from; offset < from + step; offset++, entry++) {
+      const gram = gramOf(folded[index] as Uint8Array, offset, size)
+      const hash = Math.imul(gram, scramble)
+      const head = hash >>> chainShift
+      bits[hash >>> shift >>> 5] = (bits[hash >>> shift >>> 5] as number) | (1 << (hash >>> shift))
+      grams[entry] = gram
+      wordOf[entry] = index
+      offsets[entry] = offset
+      next[entry] = heads[head] as number
+      heads[head] = entry
+    }
+  }
+  return {
+    bits,
+    shift,
+    verify(view, at, start, end, gram, found, before) {
+      let count = before
+      for (
+        let each = heads[Math.imul(gram, scramble) >>> chainShift] as number;
+        each >= 0;
+        each = next[each] as number
+      ) {
+        if (grams[each] !== gram || count === found.length) continue
+        const word = wordOf[each] as number
+        const from = at - (offsets[each] as number)
+        if (from >= start && standsAt(view, from, end, folded[word] as Uint8Array)) found[count++] = word
+      }
+      return count
+    },
+  }
+}
+
+function gramOf(folded: Uint8Array, offset: number, size: number): number {
+  let gram = 0
+  for (let index = size - 1; index >= 0; index--) gram = (gram << 8) | (folded[offset + index] as number)
+  return gram | lowerCase
+}
+
+function standsAt(view: DataView, from: number, end: number, folded: Uint8Array): boolean {
+  if (from + folded.length > end) return false
+  for (let index = 0; index < folded.length; index++)
+    if ((view.getUint8(from + index) | 0x20) !== folded[index]) return false
+  return true
+}
+
+/** What stands in nearly every event tells nothing. */
+const everywhere = Buffer.from(
+  '{"@timestamp":"2026-11-24t12:00:00.000z","event":{"id":"","dataset":"rabbitmq.log","action":"","outcome":"success"},' +
+    '"message":"","log":{"level":"info","file":{"path":"/var/log/rabbitmq/rabbit@"},"offset":},"host":{"name":""},' +
+    '"service":{"type":"rabbitmq","name":"","node":{"name":"rabbit@"}},"agent":{"id":"","version":"0.1.0"},' +
+    '"user":{"name":""},"source":{"ip":"","port":},"client":{"name":""},"amqp":{"operation":""},' +
+    '"rabbitmq":{"vhost":"/","exchange":"","queue":"","connection":" -> ","channel":','latin1',
+)
+const everywhereWeight = 1000
+const countBits = 18
+
+/** Where the `step` neighbouring pieces of a word begin that the fewest words have. */
+function createRarest(
+  folded: readonly Uint8Array[],
+  own: readonly number[],
+  size: number,
+  step: number,
+): (word: number) => number {
+  const counts = new Int32Array(2 ** countBits)
+  const place = (gram: number) => Math.imul(gram, scramble) >>> (32 - countBits)
+  const count = (text: Uint8Array, weight: number) => {
+    for (let offset = 0; offset + size <= text.length; offset++) {
+      const at = place(gramOf(text, offset, size))
+      counts[at] = (counts[at] as number) + weight
+    }
+  }
+  count(Uint8Array.from(everywhere, (byte) => byte | 0x20), everywhereWeight)
+  for (const index of own) count(folded[index] as Uint8Array, 1)
+  return (index) => {
+    const word = folded[index] as Uint8Array
+    let best = 0
+    let least = Number.POSITIVE_INFINITY
+    for (let from = 0; from + step + size - 1 <= Math.min(word.length, 64); from++) {
+      let sum = 0
+      for (let offset = from; offset < from + step; offset++)
+        sum += counts[place(gramOf(word, offset, size))] as number
+      if (sum >= least) continue
+      least = sum
+      best = from
+    }
+    return best
+  }
+}
