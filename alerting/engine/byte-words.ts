@@ -11,82 +11,94 @@ const maxStep = 8
 const bitsPerGram = 64
 const maxBits = 23
 
+/** Words from this length on are looked for by pieces of this size: the shorter the piece, the more places hold one. */
+const groups = [
+  { from: 8, size: 4 },
+  { from: 5, size: 3 },
+  { from: 2, size: 2 },
+] as const
+
 /**
- * A word of `n` bytes holds `n - 3` pieces of four. Of these as many neighbours as fit the shortest word are kept in one
- * bitmap, and the text is asked at every so manieth place: a word cannot stand between. Words shorter than four bytes
- * have a pass of their own. Of a word's pieces the rarest among all words are taken.
+ * A word of `n` bytes holds `n - 3` pieces of four. Of these as many neighbours as fit the group's shortest word are kept
+ * in one bitmap, and the text is asked at every so manieth place: a word cannot stand between. Of a word's pieces the
+ * rarest among all words are taken.
  */
 export function createByteWords(words: readonly Uint8Array[]): ByteWords {
-  const passes = [4, 3, 2].flatMap((size) => {
-    const own = words.flatMap((word, index) => (Math.min(4, word.length) === size ? [index] : []))
+  const passes = groups.flatMap(({ from, size }, group) => {
+    const below = groups[group - 1]?.from ?? Number.POSITIVE_INFINITY
+    const own = words.flatMap(({ length }, index) => (length >= from && length < below ? [index] : []))
     return own.length === 0 ? [] : [createPass(words, own, size)]
   })
-  let buffer: ArrayBufferLike | undefined
-  let view: DataView = new DataView(new ArrayBuffer(0))
   return {
     find(bytes, found) {
-      if (bytes.buffer !== buffer) {
-        buffer = bytes.buffer
-        view = new DataView(buffer)
-      }
       let count = 0
-      for (const pass of passes) count = pass(view, bytes.byteOffset, bytes.byteLength, found, count)
+      for (const pass of passes) count = pass(bytes, found, count)
       return count
     },
   }
 }
 
-type Pass = (view: DataView, start: number, length: number, found: Int32Array, count: number) => number
+type Pass = (bytes: Uint8Array, found: Int32Array, count: number) => number
 
 function createPass(words: readonly Uint8Array[], own: readonly number[], size: number): Pass {
   const shortest = own.reduce((least, index) => Math.min(least, (words[index] as Uint8Array).length), maxStep + size)
   const step = Math.min(maxStep, shortest - size + 1)
   const table = createTable(words, own, size, step)
-  const { bits, shift } = table
-  const mask = size === 4 ? -1 : (1 << (8 * size)) - 1
-  return (view, start, length, found, before) => {
+  const next = size === 2 ? nextPair : nextGram
+  const mask = size === 4 ? -1 : 0xffffff
+  return (bytes, found, before) => {
+    const { bits, shift } = table
     let count = before
-    const end = start + length
-    // Past the end is read only what a mask takes away; the last places of a buffer are asked byte by byte.
-    const last = Math.min(end - size, view.byteLength - 4)
-    let at = start
-    for (; at <= last; at += step) {
-      const gram = (view.getInt32(at, true) & mask) | lowerCase
-      const hash = Math.imul(gram, scramble) >>> shift
-      if (((bits[hash >>> 5] as number) & (1 << hash)) !== 0)
-        count = table.verify(view, at, start, end, gram, found, count)
-    }
-    for (; at <= end - size; at += step) {
-      const gram = gramAt(view, at, size) | lowerCase
-      count = table.verify(view, at, start, end, gram, found, count)
+    let at = 0
+    for (at = next(bytes, at, step, bits, shift, mask); at <= bytes.length - size; ) {
+      count = table.verify(bytes, at, gramOf(bytes, at, size), found, count)
+      at = next(bytes, at + step, step, bits, shift, mask)
     }
     return count
   }
 }
 
-function gramAt(view: DataView, at: number, size: number): number {
-  let gram = 0
-  for (let index = size - 1; index >= 0; index--) gram = (gram << 8) | view.getUint8(at + index)
-  return gram
+/**
+ * The first place from `from` on, in steps, that may hold a piece; past the end where there is none. Of the last four bytes
+ * every place is answered. A function of its own: the hottest loop of all, which must do nothing else.
+ */
+function nextGram(bytes: Uint8Array, from: number, step: number, bits: Int32Array, shift: number, mask: number): number {
+  const last = bytes.length - 4
+  let at = from
+  for (; at <= last; at += step) {
+    const gram =
+      (((bytes[at] as number) |
+        ((bytes[at + 1] as number) << 8) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 24)) &
+        mask) |
+      0x20202020
+    const hash = Math.imul(gram, 0x9e3779b1) >>> shift
+    if (((bits[hash >>> 5] as number) & (1 << hash)) !== 0) break
+  }
+  return at
+}
+
+/** The same for pieces of two bytes, which need no more than a bit each. */
+function nextPair(bytes: Uint8Array, from: number, step: number, bits: Int32Array): number {
+  const last = bytes.length - 2
+  let at = from
+  for (; at <= last; at += step) {
+    const pair = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | 0x2020
+    if (((bits[pair >>> 5] as number) & (1 << pair)) !== 0) break
+  }
+  return at
 }
 
 interface Table {
   readonly bits: Int32Array
   readonly shift: number
-  verify(
-    view: DataView,
-    at: number,
-    start: number,
-    end: number,
-    gram: number,
-    found: Int32Array,
-    count: number,
-  ): number
+  verify(bytes: Uint8Array, at: number, gram: number, found: Int32Array, count: number): number
 }
 
 function createTable(words: readonly Uint8Array[], own: readonly number[], size: number, step: number): Table {
   const entries = own.length * step
-  const bitCount = Math.min(maxBits, Math.max(12, Math.ceil(Math.log2(entries * bitsPerGram))))
+  const bitCount = Math.min(maxBits, Math.max(16, Math.ceil(Math.log2(entries * bitsPerGram))))
   const shift = 32 - bitCount
   const bits = new Int32Array(2 ** (bitCount - 5))
   const chainShift = 32 - Math.max(8, Math.ceil(Math.log2(entries * 2)))
@@ -102,9 +114,9 @@ function createTable(words: readonly Uint8Array[], own: readonly number[], size:
     const from = rarest(index)
     for (let offset = from; offset < from + step; offset++, entry++) {
       const gram = gramOf(folded[index] as Uint8Array, offset, size)
-      const hash = Math.imul(gram, scramble)
-      const head = hash >>> chainShift
-      bits[hash >>> shift >>> 5] = (bits[hash >>> shift >>> 5] as number) | (1 << (hash >>> shift))
+      const bit = size === 2 ? gram & 0xffff : Math.imul(gram, scramble) >>> shift
+      bits[bit >>> 5] = (bits[bit >>> 5] as number) | (1 << bit)
+      const head = Math.imul(gram, scramble) >>> chainShift
       grams[entry] = gram
       wordOf[entry] = index
       offsets[entry] = offset
@@ -115,33 +127,29 @@ function createTable(words: readonly Uint8Array[], own: readonly number[], size:
   return {
     bits,
     shift,
-    verify(view, at, start, end, gram, found, before) {
+    verify(bytes, at, gram, found, before) {
       let count = before
-      for (
-        let each = heads[Math.imul(gram, scramble) >>> chainShift] as number;
-        each >= 0;
-        each = next[each] as number
-      ) {
+      for (let each = heads[Math.imul(gram, scramble) >>> chainShift] as number; each >= 0; each = next[each] as number) {
         if (grams[each] !== gram || count === found.length) continue
         const word = wordOf[each] as number
         const from = at - (offsets[each] as number)
-        if (from >= start && standsAt(view, from, end, folded[word] as Uint8Array)) found[count++] = word
+        if (from >= 0 && standsAt(bytes, from, folded[word] as Uint8Array)) found[count++] = word
       }
       return count
     },
   }
 }
 
-function gramOf(folded: Uint8Array, offset: number, size: number): number {
+function gramOf(bytes: Uint8Array, offset: number, size: number): number {
   let gram = 0
-  for (let index = size - 1; index >= 0; index--) gram = (gram << 8) | (folded[offset + index] as number)
+  for (let index = size - 1; index >= 0; index--) gram = (gram << 8) | (bytes[offset + index] as number)
   return gram | lowerCase
 }
 
-function standsAt(view: DataView, from: number, end: number, folded: Uint8Array): boolean {
-  if (from + folded.length > end) return false
+function standsAt(bytes: Uint8Array, from: number, folded: Uint8Array): boolean {
+  if (from + folded.length > bytes.length) return false
   for (let index = 0; index < folded.length; index++)
-    if ((view.getUint8(from + index) | 0x20) !== folded[index]) return false
+    if (((bytes[from + index] as number) | 0x20) !== folded[index]) return false
   return true
 }
 
