@@ -15,6 +15,8 @@ interface AbsenceWindow {
   islands: Island[]
   /** Whose events these were: while one's agent is silent nothing can be said of its broker. */
   nodes: string[]
+  /** It is judged from the rule's start on, whatever came before. */
+  isBegun?: true
 }
 
 const maxNodes = 16
@@ -34,14 +36,20 @@ export function createAbsence(
   const deadline = (fromMs: number) => addActiveTime(calendar(), fromMs, forMs)
   const first = (state: KeyState) => windowOf(state).islands[0] as Island
   return {
-    fresh: (atMs): AbsenceWindow => ({ islands: [{ fromMs: atMs, toMs: atMs }], nodes: [] }),
+    fresh: (atMs, isBegun): AbsenceWindow => ({
+      islands: [{ fromMs: atMs, toMs: atMs }],
+      nodes: [],
+      ...(isBegun && { isBegun }),
+    }),
     take(turn, hit) {
       const window = windowOf(turn.state)
       const node = fieldValue(hit.event, nodePath)
       if (typeof node === 'string' && !window.nodes.includes(node))
         window.nodes = [...window.nodes, node].slice(-maxNodes)
       const { alert } = turn.state
-      if (!alert) insert(window.islands, hit.atMs, deadline)
+      const isFirst = !window.isBegun && hit.atMs > turn.watermarkMs && hit.atMs < first(turn.state).fromMs
+      if (!alert && isFirst) prepend(window.islands, hit.atMs, deadline)
+      else if (!alert) insert(window.islands, hit.atMs, deadline)
       else if (hit.atMs > alert.firedAtMs) {
         window.islands = [{ fromMs: hit.atMs, toMs: hit.atMs }]
         turn.resolve(hit.atMs, false)
@@ -68,6 +76,13 @@ export function createAbsence(
     dueMs: (state) => (state.alert ? Number.POSITIVE_INFINITY : deadline(first(state).toMs)),
     isSpent: () => false,
   }
+}
+
+/** An event read late that nothing has been decided about: the key begins with it. */
+function prepend(islands: Island[], atMs: number, deadline: (fromMs: number) => number): void {
+  const first = islands[0] as Island
+  if (first.fromMs <= deadline(atMs)) first.fromMs = atMs
+  else islands.unshift({ fromMs: atMs, toMs: atMs })
 }
 
 /** Joins what the event brings within reach of each other. */

@@ -29,7 +29,12 @@ export function sampleOf(event: ThumpEvent): ThumpEvent {
 }
 
 /** What people are told of an alert, as it stands now. */
-export function recordOf(rule: Rule, state: Pick<KeyState, 'key' | 'isOverflow'>, alert: OpenAlert, resolvedAtMs?: number): AlertRecord {
+export function recordOf(
+  rule: Rule,
+  state: Pick<KeyState, 'key' | 'isOverflow'>,
+  alert: OpenAlert,
+  resolvedAtMs?: number,
+): AlertRecord {
   return {
     id: alert.id,
     ruleId: rule.id,

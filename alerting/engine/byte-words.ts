@@ -62,7 +62,14 @@ function createPass(words: readonly Uint8Array[], own: readonly number[], size: 
  * The first place from `from` on, in steps, that may hold a piece; past the end where there is none. Of the last four bytes
  * every place is answered. A function of its own: the hottest loop of all, which must do nothing else.
  */
-function nextGram(bytes: Uint8Array, from: number, step: number, bits: Int32Array, shift: number, mask: number): number {
+function nextGram(
+  bytes: Uint8Array,
+  from: number,
+  step: number,
+  bits: Int32Array,
+  shift: number,
+  mask: number,
+): number {
   const last = bytes.length - 4
   let at = from
   for (; at <= last; at += step) {
@@ -129,7 +136,11 @@ function createTable(words: readonly Uint8Array[], own: readonly number[], size:
     shift,
     verify(bytes, at, gram, found, before) {
       let count = before
-      for (let each = heads[Math.imul(gram, scramble) >>> chainShift] as number; each >= 0; each = next[each] as number) {
+      for (
+        let each = heads[Math.imul(gram, scramble) >>> chainShift] as number;
+        each >= 0;
+        each = next[each] as number
+      ) {
         if (grams[each] !== gram || count === found.length) continue
         const word = wordOf[each] as number
         const from = at - (offsets[each] as number)
@@ -159,7 +170,8 @@ const everywhere = Buffer.from(
     '"message":"","log":{"level":"info","file":{"path":"/var/log/rabbitmq/rabbit@"},"offset":},"host":{"name":""},' +
     '"service":{"type":"rabbitmq","name":"","node":{"name":"rabbit@"}},"agent":{"id":"","version":"0.1.0"},' +
     '"user":{"name":""},"source":{"ip":"","port":},"client":{"name":""},"amqp":{"operation":""},' +
-    '"rabbitmq":{"vhost":"/","exchange":"","queue":"","connection":" -> ","channel":','latin1',
+    '"rabbitmq":{"vhost":"/","exchange":"","queue":"","connection":" -> ","channel":',
+  'latin1',
 )
 const everywhereWeight = 1000
 const countBits = 18
@@ -179,7 +191,10 @@ function createRarest(
       counts[at] = (counts[at] as number) + weight
     }
   }
-  count(Uint8Array.from(everywhere, (byte) => byte | 0x20), everywhereWeight)
+  count(
+    Uint8Array.from(everywhere, (byte) => byte | 0x20),
+    everywhereWeight,
+  )
   for (const index of own) count(folded[index] as Uint8Array, 1)
   return (index) => {
     const word = folded[index] as Uint8Array
@@ -187,8 +202,7 @@ function createRarest(
     let least = Number.POSITIVE_INFINITY
     for (let from = 0; from + step + size - 1 <= Math.min(word.length, 64); from++) {
       let sum = 0
-      for (let offset = from; offset < from + step; offset++)
-        sum += counts[place(gramOf(word, offset, size))] as number
+      for (let offset = from; offset < from + step; offset++) sum += counts[place(gramOf(word, offset, size))] as number
       if (sum >= least) continue
       least = sum
       best = from

@@ -245,8 +245,7 @@ class EventTimeEngine implements Engine {
       if (event !== undefined) {
         const arrival = { event, id: idOf(event) ?? `${key} ${offset}`, atMs, topic, nowMs }
         this.#takeEvent(arrival, route, candidates)
-      }
-      else if (skippedMs === undefined) counts.invalid('not-an-object')
+      } else if (skippedMs === undefined) counts.invalid('not-an-object')
       markRead(clock, offset, atMs, highWatermark)
     }
     if (nowMs - this.#settledMs >= settleEveryMs) this.settle(nowMs)

@@ -98,8 +98,8 @@ export type SkipReason = 'no-field' | 'missing-key' | 'out-of-order' | 'duplicat
 
 /** One rule type's meaning. Pure: all it knows is its window, the hit and the watermark. */
 export interface Evaluator {
-  /** A window for a key first met at `atMs`. */
-  fresh(atMs: number): unknown
+  /** A window for a key first met at `atMs`; begun: judged from there on although no event named it. */
+  fresh(atMs: number, isBegun?: true): unknown
   /** Answers why a hit changed nothing, else undefined. */
   take(turn: Turn, hit: Hit): SkipReason | undefined
   /** The steps of a sequence an event satisfies, as bits; 0 = it concerns the rule not at all. */

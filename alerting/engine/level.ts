@@ -62,6 +62,8 @@ function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipRe
   if (window.firstMs !== undefined && hit.atMs < window.firstMs) window.firstMs = hit.atMs
   if (turn.state.alert) {
     turn.join(hit)
+    // Every window ending at or after it is judged again, also those that were found to hold.
+    if (window.sweptMs !== undefined) window.sweptMs = Math.min(window.sweptMs, hit.atMs - 1)
     return undefined
   }
   if (!level.isEager) {

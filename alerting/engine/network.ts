@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer'
 import type { Rule } from '../rules/rule.ts'
 import { foldText } from '../rules/text.ts'
-import { createByteWords } from './byte-words.ts'
+import { type ByteWords, createByteWords } from './byte-words.ts'
 import { entryOf, gatesOf, popularityOf } from './gate.ts'
 
 /** Which of a topic's rules an event may concern. What it leaves out certainly does not take the event. */
@@ -43,7 +43,7 @@ export function createNetwork(rules: readonly Rule[]): Network {
 }
 
 class WordNetwork implements Network {
-  readonly #find: (bytes: Uint8Array, found: Int32Array) => number
+  readonly #words: ByteWords
   readonly #brings: ReadonlyArray<readonly number[] | undefined>
   readonly #further: ReadonlyArray<ReadonlyArray<readonly number[]>>
   readonly #always: readonly number[]
@@ -58,7 +58,7 @@ class WordNetwork implements Network {
     further: ReadonlyArray<ReadonlyArray<readonly number[]>>,
     always: readonly number[],
   ) {
-    this.#find = createByteWords(words.map((word) => Buffer.from(word))).find
+    this.#words = createByteWords(words.map((word) => Buffer.from(word)))
     this.#brings = brings
     this.#further = further
     this.#always = always
@@ -75,7 +75,7 @@ class WordNetwork implements Network {
   }
 
   #candidates(bytes: Uint8Array): readonly number[] {
-    const count = this.#find(bytes, this.#found)
+    const count = this.#words.find(bytes, this.#found)
     if (count === 0) return this.#always
     if (count === maxFound) return this.#further.map((_, rule) => rule)
     const mark = this.#nextMark()
@@ -101,8 +101,7 @@ class WordNetwork implements Network {
   }
 
   #passes(rule: number, mark: number): boolean {
-    for (const gate of this.#further[rule] ?? [])
-      if (!gate.some((word) => this.#wordMarks[word] === mark)) return false
+    for (const gate of this.#further[rule] ?? []) if (!gate.some((word) => this.#wordMarks[word] === mark)) return false
     return true
   }
 }

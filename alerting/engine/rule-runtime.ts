@@ -115,7 +115,7 @@ export class RuleRuntime {
     const expected = spec.kind === 'distinct' ? [] : spec.expectKeys
     for (const key of groupBy.length === 0 ? [[]] : expected) {
       const id = keyId(key)
-      if (!this.#keys.get(id)) this.#settled(this.#add(new KeyState(id, this.#evaluator.fresh(nowMs))))
+      if (!this.#keys.get(id)) this.#settled(this.#add(new KeyState(id, this.#evaluator.fresh(nowMs, true))))
     }
   }
 

@@ -184,7 +184,7 @@ function checkValue(operator: Operator, value: unknown): { message: string; code
 
 function prepare(operator: Operator, value: string | number | boolean, isCased: boolean): string | number | boolean {
   if (typeof value !== 'string' || operator === 'regex' || operator === 'cidr') return value
-  const plain = operator === 'is' || operator === 'in' ? plainAddress(value) : value
+  const plain = plainAddress(value)
   return isCased ? normalText(plain) : foldText(plain)
 }
 

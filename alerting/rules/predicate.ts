@@ -150,7 +150,7 @@ function valueTest({ operator, values, isCased }: Test, field: Field): (value: u
     case 'starts':
       return onText((text) => texts.some((start) => text.startsWith(start)))
     case 'ends':
-      return (value) => typeof value === 'string' && texts.some((end) => normal(value).endsWith(end))
+      return (value) => typeof value === 'string' && texts.some((end) => normal(plainAddress(value)).endsWith(end))
     case 'gt':
       return onNumber((number, bound) => number > bound)
     case 'gte':
@@ -167,7 +167,9 @@ function valueTest({ operator, values, isCased }: Test, field: Field): (value: u
       const patterns = texts.map((pattern) => patternTest(pattern, isCased))
       return (value) => {
         if (typeof value !== 'string') return false
-        const isPossible = patterns.some(({ literal }) => literal === undefined || field.folded(value).includes(literal))
+        const isPossible = patterns.some(
+          ({ literal }) => literal === undefined || field.folded(value).includes(literal),
+        )
         if (!isPossible) return false
         const text = normalText(scanned(value))
         return patterns.some(({ test }) => test(text))

@@ -144,7 +144,9 @@ class Store {
         id,
         fingerprint,
         memory: JSON.parse(memory) as { startedMs: number },
-        windows: [...(this.#windows.get(id) ?? new Map<string, string>()).values()].map((text) => JSON.parse(text) as StoredKey),
+        windows: [...(this.#windows.get(id) ?? new Map<string, string>()).values()].map(
+          (text) => JSON.parse(text) as StoredKey,
+        ),
         seen: [...(this.#seen.get(id) ?? new Map<string, number>())].map(([eventId, atMs]) => ({ id: eventId, atMs })),
       })),
       firing: [...this.#firing.values()],
