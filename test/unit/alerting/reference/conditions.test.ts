@@ -5,7 +5,9 @@ import { compileCondition } from '../../../../alerting/rules/predicate.ts'
 import { rulesOf } from '../rule-source.ts'
 import { satisfies } from './slow-condition.ts'
 
-const runs = Number(process.env['THUMP_DIFFERENTIAL_RUNS'] ?? 100)
+const runs = Number(process.env['THUMP_DIFFERENTIAL_RUNS'] ?? 40)
+/** A soak runs for minutes. */
+const timeoutMs = 60_000 + runs * 100
 const seed = Number(process.env['THUMP_SEED'] ?? 9)
 const rulesARun = 10
 const eventsARun = 8
@@ -90,33 +92,37 @@ function asEscape(unit: string): string {
 }
 
 describe('conditions and the network before them', () => {
-  test('agree with a slow, obvious reading of where', () => {
-    const rules = fc.array(where, { minLength: rulesARun, maxLength: rulesARun })
-    const events = fc.array(event, { minLength: eventsARun, maxLength: eventsARun })
-    fc.assert(
-      fc.property(rules, events, (conditions, given) => {
-        const source = conditions.map((condition, id) => ({
-          id: `r${id}`,
-          topic: 'APP',
-          type: 'match',
-          where: condition,
-        }))
-        const compiled = rulesOf(JSON.stringify({ rules: source }))
-        const tests = compiled.map((rule) => compileCondition(rule.where))
-        const network = createNetwork(compiled)
-        for (const made of given) {
-          const wanted = compiled.map((rule) => satisfies(rule.where, made))
-          expect(tests.map((holds) => holds(made))).toEqual(wanted)
-          const missed = (candidates: readonly number[]) =>
-            wanted.flatMap((isWanted, rule) => (isWanted && !candidates.includes(rule) ? [rule] : []))
-          expect(missed(network.ofEvent(made))).toEqual([])
-          for (const [, encode] of encoders) {
-            const candidates = network.ofBytes(Buffer.from(encode(made)))
-            if (candidates) expect(missed(candidates)).toEqual([])
+  test(
+    'agree with a slow, obvious reading of where',
+    () => {
+      const rules = fc.array(where, { minLength: rulesARun, maxLength: rulesARun })
+      const events = fc.array(event, { minLength: eventsARun, maxLength: eventsARun })
+      fc.assert(
+        fc.property(rules, events, (conditions, given) => {
+          const source = conditions.map((condition, id) => ({
+            id: `r${id}`,
+            topic: 'APP',
+            type: 'match',
+            where: condition,
+          }))
+          const compiled = rulesOf(JSON.stringify({ rules: source }))
+          const tests = compiled.map((rule) => compileCondition(rule.where))
+          const network = createNetwork(compiled)
+          for (const made of given) {
+            const wanted = compiled.map((rule) => satisfies(rule.where, made))
+            expect(tests.map((holds) => holds(made))).toEqual(wanted)
+            const missed = (candidates: readonly number[]) =>
+              wanted.flatMap((isWanted, rule) => (isWanted && !candidates.includes(rule) ? [rule] : []))
+            expect(missed(network.ofEvent(made))).toEqual([])
+            for (const [, encode] of encoders) {
+              const candidates = network.ofBytes(Buffer.from(encode(made)))
+              if (candidates) expect(missed(candidates)).toEqual([])
+            }
           }
-        }
-      }),
-      { numRuns: runs, seed },
-    )
-  })
+        }),
+        { numRuns: runs, seed },
+      )
+    },
+    timeoutMs,
+  )
 })
