@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import type { Health } from '../runtime/health.ts'
@@ -9,6 +10,7 @@ import { createEmitter } from './emitter.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { openIdentity } from './identity.ts'
 import { openSources } from './open-sources.ts'
+import { RunningSources } from './running-sources.ts'
 import type { Identity, SourceStatus } from './source.ts'
 
 export interface AgentDeps {
@@ -23,6 +25,8 @@ export interface AgentDeps {
 export interface Agent {
   readonly identity: Identity
   sources(): ReadonlyMap<string, SourceStatus>
+  /** Takes over masking and log paths; throws ConfigError, and the old ones stay. The rest needs a restart. */
+  reload(config: Config): Promise<void>
 }
 
 const heartbeatIntervalMs = 60_000
@@ -37,7 +41,7 @@ export async function startAgent(deps: AgentDeps): Promise<Started<Agent>> {
   const identity = openIdentity({ dataDir: config.dataDir, node: config.agent.node, cluster: config.cluster })
   const producer = shutdown.own('producer', await transport.createProducer())
   const emit = createEmitter({ producer, log, metrics })
-  const running = new Map<string, SourceStatus>()
+  const running = new RunningSources(health)
   const beat = shutdown.own(
     'heartbeat',
     startHeartbeat({
@@ -46,7 +50,7 @@ export async function startAgent(deps: AgentDeps): Promise<Started<Agent>> {
       now,
       log,
       intervalMs: heartbeatIntervalMs,
-      facts: () => Object.fromEntries([...running].map(([name, status]) => [name, status.ready().ok])),
+      facts: () => Object.fromEntries([...running.statuses()].map(([name, status]) => [name, status.ready().ok])),
     }),
   )
   health.add({ name: 'agent-transport', kind: 'ready', ask: () => ({ ok: producer.isConnected() }) })
@@ -55,11 +59,17 @@ export async function startAgent(deps: AgentDeps): Promise<Started<Agent>> {
     kind: 'live',
     ask: () => ({ ok: !producer.isConnected() || now() - beat.lastBeatMs() < heartbeatLimitMs }),
   })
-  for (const source of openSources({ config, identity, emit, log: deps.log, metrics, health, now })) {
-    const status = shutdown.own(source.name, await source.start())
-    running.set(source.name, status)
-    health.add({ name: `source-${source.name}`, kind: 'ready', ask: () => status.ready() })
+  const opened = openSources({ config, identity, emit, log: deps.log, metrics, health, now })
+  shutdown.add('sources', () => running.stop())
+  for (const source of opened.sources) await running.start(source)
+  log.info({ agent: identity.agentId, sources: [...running.statuses().keys()] }, 'agent started')
+  let inputs = config.agent.logs
+  const reload = async ({ agent }: Config) => {
+    opened.remask(agent.redact)
+    if (isDeepStrictEqual(inputs, agent.logs)) return
+    inputs = agent.logs
+    await running.replace('log-files', opened.logFiles(inputs))
   }
-  log.info({ agent: identity.agentId, sources: [...running.keys()] }, 'agent started')
-  return { value: { identity, sources: () => running }, stop: () => shutdown.run(AbortSignal.timeout(20_000)) }
+  const value: Agent = { identity, sources: () => running.statuses(), reload }
+  return { value, stop: () => shutdown.run(AbortSignal.timeout(20_000)) }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '../runtime/clock.ts'
+import type { AgentConfig } from '../runtime/config/schema-agent.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import type { Secret } from '../runtime/config/secret.ts'
 import type { Health } from '../runtime/health.ts'
@@ -31,22 +32,50 @@ export interface OpenSourcesDeps {
   readonly now: Clock
 }
 
+export interface OpenedSources {
+  /** In the order they start; what cannot be read at all is said once, and left out. */
+  readonly sources: readonly Source[]
+  /** The log files with other inputs; undefined where there are none. */
+  logFiles(inputs: AgentConfig['logs']): Source | undefined
+  /** From now on masks by these rules; throws ConfigError, and the old ones stay. */
+  remask(redact: AgentConfig['redact']): void
+}
+
 /**
- * The sources that the configuration asks for, in the order they start; what cannot be read at all is said once, and left
- * out. Nothing leaves the host unmasked: each source's events pass the redactor. Throws ConfigError.
+ * The sources that the configuration asks for. Nothing leaves the host unmasked: each source's events pass the redactor.
+ * Throws ConfigError.
  */
-export function openSources(deps: OpenSourcesDeps): Source[] {
+export function openSources(deps: OpenSourcesDeps): OpenedSources {
   const { agent } = deps.config
-  const redactor = openRedactor(agent.redact)
+  const { redactor, remask } = replaceableRedactor(agent.redact)
   const masked = { ...deps, emit: maskedEmit(deps.emit, redactor) }
   const correlator = createCorrelator(deps)
+  const followed = (inputs: AgentConfig['logs']) =>
+    inputs.length === 0 ? undefined : logFiles(masked, inputs, redactor, correlator)
   const sources: Source[] = []
-  if (agent.logs.length > 0) sources.push(logFiles(masked, redactor, correlator))
+  const files = followed(agent.logs)
+  if (files) sources.push(files)
   if (agent.amqp && agent.events.enabled) sources.push(events(masked, agent.amqp, correlator))
   if (agent.amqp && agent.firehose.enabled)
     sources.push(firehose(joined(masked, correlator), agent.amqp, redactor, 'agent'))
   if (agent.resources.enabled) sources.push(...resources(deps))
-  return sources
+  return { sources, logFiles: followed, remask }
+}
+
+/** One redactor for all sources, whose rules can be exchanged under them. */
+function replaceableRedactor(redact: AgentConfig['redact']): Pick<OpenedSources, 'remask'> & { redactor: Redactor } {
+  let current = openRedactor(redact)
+  const redactor: Redactor = {
+    mayHit: (bytes, start, end) => current.mayHit(bytes, start, end),
+    text: (text, count) => current.text(text, count),
+    event: (event) => current.event(event),
+  }
+  return {
+    redactor,
+    remask(next) {
+      current = openRedactor(next)
+    },
+  }
 }
 
 function maskedEmit(emit: Emit, redactor: Redactor): Emit {
@@ -85,10 +114,15 @@ function events(deps: OpenSourcesDeps, amqp: AmqpOptions, correlator: Correlator
   })
 }
 
-function logFiles({ config, ...deps }: OpenSourcesDeps, redactor: Redactor, correlator: Correlator): Source {
+function logFiles(
+  { config, ...deps }: OpenSourcesDeps,
+  inputs: AgentConfig['logs'],
+  redactor: Redactor,
+  correlator: Correlator,
+): Source {
   return createLogFilesSource({
     ...deps,
-    inputs: config.agent.logs,
+    inputs,
     dataDir: config.dataDir,
     recognise,
     mayRecognise: createMayRecognise(entries),

@@ -136,7 +136,7 @@ class AlertingRole {
       this.#deps = { ...this.#deps, config: { ...this.#deps.config, alerting } }
     }
     const before = this.#book.files()
-    this.#book.reload()
+    this.#book.reload(this.#deps.config.alerting)
     await this.active?.replaceRules(this.#book.rules())
     this.#log.info({ rules: this.#book.rules().length }, 'rules reloaded')
     this.#sayStale(this.#book.files())

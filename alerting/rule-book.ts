@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AlertingConfig } from '../runtime/config/schema-alerting.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import { writeDurably, readJsonFile } from '../runtime/durable-file.ts'
 import { ConfigError, formatProblem, type Problem } from '../runtime/errors.ts'
@@ -14,15 +15,16 @@ export interface RuleBook {
   /** Built-in rules included. */
   rules(): readonly Rule[]
   files(): readonly ActiveFile[]
-  /** Reads all files anew; a bad one keeps what it had. */
-  reload(): void
+  /** Reads all files anew, those that `settings` names from now on; a bad one keeps what it had. */
+  reload(settings?: AlertingConfig): void
   /** Did any file change since they were read last? */
   hasChanged(): boolean
 }
 
 /** Throws ConfigError with every problem where a file is bad and has no last good version. */
 export function openRuleBook(config: Pick<Config, 'alerting' | 'dataDir' | 'timezone'>): RuleBook {
-  const { alerting, dataDir, timezone = 'UTC' } = config
+  const { dataDir, timezone = 'UTC' } = config
+  let { alerting } = config
   const path = join(dataDir, 'alerting', 'rules-last-good.json')
   const lastGood = new Map(Object.entries((readJsonFile(path) ?? {}) as Record<string, string>))
   let read = readWithGoodOverrides(alerting, timezone, lastGood)
@@ -35,7 +37,8 @@ export function openRuleBook(config: Pick<Config, 'alerting' | 'dataDir' | 'time
   return {
     rules: () => [...set.rules, ...builtInRules(alerting)],
     files: () => set.files,
-    reload() {
+    reload(settings = alerting) {
+      alerting = settings
       const owners = new Map(set.rules.map(({ id, place }) => [id, place.file]))
       read = readWithGoodOverrides(alerting, timezone, lastGood)
       signature = signatureOf(read.looked)

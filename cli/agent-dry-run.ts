@@ -36,7 +36,7 @@ export const command: CommandModule<GlobalArgs, DryRunArgs> = {
       const identity = openIdentity({ dataDir, node: config.agent.node, cluster: config.cluster })
       const file = resolve(argv.from)
       const dry = { config: { ...config, dataDir, agent: agentFor(config, file) }, identity, emit, log, metrics }
-      for (const source of openSources({ ...dry, health: createHealth(), now: systemClock })) {
+      for (const source of openSources({ ...dry, health: createHealth(), now: systemClock }).sources) {
         const running = await source.start()
         const { ok, detail } = await untilRead(metrics, () => running.value.ready())
         await running.stop()

@@ -18,8 +18,9 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
       const { config, log } = context
       const deps = { ...(await startRuntime('agent', context, shutdown)), log }
       const transport = shutdown.own('transport', await openTransport(config, deps))
-      shutdown.own('agent', await startAgent({ ...deps, config, transport }))
+      const agent = shutdown.own('agent', await startAgent({ ...deps, config, transport }))
       deps.health.started()
+      return { reload: [(next) => agent.reload(next)] }
     })
   },
 }

@@ -23,7 +23,7 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
         await startAlerting({ ...deps, config, transport, search: storage.search }),
       )
       deps.health.started()
-      return { reload: async () => alerting.reload(loadContext(argv).config.alerting) }
+      return { reload: [(next) => alerting.reload(next.alerting)] }
     })
   },
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type LoadedConfig, loadConfig } from '../runtime/config/load.ts'
+import type { Config } from '../runtime/config/schema.ts'
 import { createLogger, type Logger, type LogLevel } from '../runtime/log.ts'
 
 /** The options every verb takes; declared once in thump.ts. */
@@ -18,6 +19,8 @@ export interface Context extends LoadedConfig {
   readonly err: NodeJS.WritableStream
   /** Is standard output a terminal? */
   readonly isTty: boolean
+  /** The configuration as it stands now, for a reload. Throws ConfigError. */
+  readonly readAgain: () => Config
   /** May results be coloured? Only on a terminal, without --no-color and NO_COLOR. */
   readonly colour: boolean
 }
@@ -32,7 +35,8 @@ export function configFile(argv: GlobalArgs, env: NodeJS.ProcessEnv = process.en
 /** Loads the configuration and makes the verb's logger. Throws ConfigError. `base` = a configuration made in code. */
 export function loadContext(argv: GlobalArgs, base?: Record<string, unknown>): Context {
   const file = base === undefined ? configFile(argv) : undefined
-  const loaded = loadConfig({ ...(file !== undefined && { file }), ...(base && { base }), set: argv.set ?? [] })
+  const read = () => loadConfig({ ...(file !== undefined && { file }), ...(base && { base }), set: argv.set ?? [] })
+  const loaded = read()
   const isTty = process.stdout.isTTY === true
   const mayColour = argv.color !== false && (process.env['NO_COLOR'] ?? '') === ''
   const log = createLogger({
@@ -41,5 +45,6 @@ export function loadContext(argv: GlobalArgs, base?: Record<string, unknown>): C
     colour: mayColour && process.stderr.isTTY === true,
     destination: process.stderr,
   })
-  return { ...loaded, log, out: process.stdout, err: process.stderr, isTty, colour: mayColour && isTty }
+  const readAgain = () => read().config
+  return { ...loaded, log, out: process.stdout, err: process.stderr, isTty, readAgain, colour: mayColour && isTty }
 }

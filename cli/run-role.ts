@@ -1,3 +1,5 @@
+import type { Config } from '../runtime/config/schema.ts'
+import { ConfigError, formatProblem } from '../runtime/errors.ts'
 import { Shutdown } from '../runtime/shutdown.ts'
 import type { Context } from './context.ts'
 
@@ -6,8 +8,8 @@ const drainDeadlineMs = 25_000
 const leaveAfterMs = 1000
 
 export interface RoleHooks {
-  /** SIGHUP: reload what can be reloaded; a bad file keeps the old version and says so. */
-  readonly reload?: () => Promise<void>
+  /** SIGHUP: each takes over what it can of the configuration read anew, or throws ConfigError and keeps what it has. */
+  readonly reload?: ReadonlyArray<(config: Config) => Promise<void>>
 }
 
 /**
@@ -15,7 +17,7 @@ export interface RoleHooks {
  * logged as fatal, drained, and exits 1.
  */
 export async function runRole(
-  { log }: Pick<Context, 'log'>,
+  { log, readAgain }: Pick<Context, 'log' | 'readAgain'>,
   start: (shutdown: Shutdown) => Promise<RoleHooks | void>,
 ): Promise<void> {
   const shutdown = new Shutdown()
@@ -32,7 +34,7 @@ export async function runRole(
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   process.on('uncaughtException', onFatal).on('unhandledRejection', onFatal)
   let hooks: RoleHooks = {}
-  const onHangup = () => void hooks.reload?.().catch((error: unknown) => log.error({ err: error }, 'reload failed'))
+  const onHangup = () => void reloadAll(hooks, readAgain, log)
   process.on('SIGHUP', onHangup)
   try {
     const started = start(shutdown).then(async (given) => {
@@ -51,6 +53,25 @@ export async function runRole(
     log.info('stopped')
     leaveSoon(log)
   }
+}
+
+/** A bad configuration keeps the old one, and says so with every problem; never throws. */
+async function reloadAll({ reload = [] }: RoleHooks, readAgain: () => Config, log: Context['log']): Promise<void> {
+  try {
+    const config = readAgain()
+    const outcomes = await Promise.allSettled(reload.map((part) => part(config)))
+    const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
+    for (const { reason } of failed) sayNotReloaded(reason, log)
+    if (failed.length === 0) log.info('configuration reloaded')
+  } catch (error) {
+    sayNotReloaded(error, log)
+  }
+}
+
+function sayNotReloaded(error: unknown, log: Context['log']): void {
+  if (error instanceof ConfigError)
+    log.error({ problems: error.problems.map(formatProblem) }, 'configuration not reloaded: the old one stays')
+  else log.error({ err: error }, 'reload failed')
 }
 
 /** Everything is closed: should a library still hold something open, the process goes all the same. */

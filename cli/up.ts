@@ -40,8 +40,8 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   handler: async (argv) => {
     const context = loadContext(argv)
     await runRole(context, async (shutdown) => {
-      const { alerting } = await startEverything(context, shutdown)
-      return { reload: async () => alerting.reload(loadContext(argv).config.alerting) }
+      const { agent, alerting } = await startEverything(context, shutdown)
+      return { reload: [(config) => agent.reload(config), (config) => alerting.reload(config.alerting)] }
     })
   },
 }

@@ -9,7 +9,7 @@ export interface Check {
   readonly ask: () => { readonly ok: boolean; readonly detail?: string }
 }
 
-/** Where components register what must hold. */
+/** Where components register what must hold; one that is started anew takes the place of its name. */
 export interface Health {
   add(check: Check): void
   /** Every component has registered. Not ready before: a part that is not named yet cannot say that it is missing. */
@@ -23,14 +23,18 @@ export interface Health {
 export function createHealth(): Health {
   let isStarting = true
   const start = () => (isStarting ? { ok: false, detail: 'starting' } : { ok: true })
-  const checks: Check[] = [{ name: 'start', kind: 'ready', ask: start }]
+  const checks = new Map<string, Check>()
+  const add = (check: Check) => void checks.set(`${check.kind} ${check.name}`, check)
+  add({ name: 'start', kind: 'ready', ask: start })
   return {
-    add: (check) => checks.push(check),
+    add,
     started: () => {
       isStarting = false
     },
     report(kind) {
-      const results = checks.filter((check) => check.kind === kind).map((check) => [check.name, check.ask()] as const)
+      const results = [...checks.values()]
+        .filter((check) => check.kind === kind)
+        .map((check) => [check.name, check.ask()] as const)
       return { ok: results.every(([, result]) => result.ok), checks: Object.fromEntries(results) }
     },
   }

@@ -18,27 +18,33 @@ export interface Metrics {
   ): Histogram<L>
 }
 
-/** Asking twice for one name gives the same metric, so that roles in one process share it. */
+/**
+ * Asking twice for one name gives the same metric, so that roles in one process share it; a gauge's value is collected by
+ * who asked last, so that a part that is started anew takes over.
+ */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   const known = <M>(name: string) => registry.getSingleMetric(name) as M | undefined
   const registers = [registry]
+  const collectors = new Map<string, (gauge: never) => void>()
   return {
     registry,
     counter: (name, help, labels = []) => known(name) ?? new Counter({ name, help, labelNames: labels, registers }),
-    gauge: (name, help, labels = [], collect) =>
-      known(name) ??
-      new Gauge({
-        name,
-        help,
-        labelNames: labels,
-        registers,
-        ...(collect && {
+    gauge: (name, help, labels = [], collect) => {
+      if (collect) collectors.set(name, collect)
+      return (
+        known(name) ??
+        new Gauge({
+          name,
+          help,
+          labelNames: labels,
+          registers,
           collect() {
-            collect(this)
+            collectors.get(name)?.(this as never)
           },
-        }),
-      }),
+        })
+      )
+    },
     histogram: (name, help, buckets, labels = []) =>
       known(name) ?? new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers }),
   }

@@ -75,7 +75,7 @@ function openSource({ kind, folder }: Case, emit: Emit) {
     health: createHealth(),
     now: Date.now,
   }
-  if (kind !== 'framing') return openSources({ ...common, config })[0]
+  if (kind !== 'framing') return openSources({ ...common, config }).sources[0]
   return createLogFilesSource({ ...common, inputs: config.agent.logs, dataDir })
 }
 

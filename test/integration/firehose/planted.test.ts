@@ -87,7 +87,7 @@ test('planted personal data is found in no byte that leaves: bodies, headers, ke
     destination: { write: (line: string) => (ownLog += line) },
   })
   const deps = { config, identity: testIdentity(), emit, log, metrics, health: createHealth(), now: Date.now }
-  const sources = openSources(deps)
+  const { sources } = openSources(deps)
   expect(sources.map(({ name }) => name)).toEqual(['log-files', 'events', 'firehose', 'resources'])
   for (const source of sources) {
     const started = await source.start()
