@@ -57,7 +57,7 @@ export async function watch(broker: Broker, agent: Record<string, unknown> = {})
     events: (batch: readonly Parameters<typeof encodeEvent>[0][]) => records(batch.map(encodeEvent)),
   }
   const running: SourceStatus[] = []
-  for (const source of openSources({ ...deps, config, identity, emit }))
+  for (const source of openSources({ ...deps, config, identity, emit }).sources)
     running.push(shutdown.own(source.name, await source.start()))
   const value: Watched = {
     events,
