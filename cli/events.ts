@@ -1,18 +1,19 @@
 import type { CommandModule } from 'yargs'
-import type { ThumpEvent } from '../event/event.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { Shutdown } from '../runtime/shutdown.ts'
 import { openStorage } from '../storage/open-storage.ts'
-import { matchesQuery } from '../storage/query/matches.ts'
 import { formatQueryError, parseQuery } from '../storage/query/parse.ts'
 import type { QueryNode } from '../storage/query/query.ts'
+import { relatedTo } from '../storage/query/related.ts'
 import type { EventSearch, TimeRange } from '../storage/storage.ts'
-import { openTransport } from '../transport/open-transport.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
-import { followEvents } from './follow.ts'
-import { formatEvent } from './format-event.ts'
-import { asksForBackground, attributed, isNews, withoutBackground } from './event-view.ts'
+import { createEventPrinter } from './event-printer.ts'
+import { attributed, withoutBackground } from './event-view.ts'
+import { printHistogram, printTop } from './events-figures.ts'
+import { followLive } from './events-follow.ts'
+import { newest } from './newest.ts'
+import { count } from './progress.ts'
 import { parseWhen } from './when.ts'
 
 interface EventsArgs extends GlobalArgs {
@@ -21,10 +22,15 @@ interface EventsArgs extends GlobalArgs {
   readonly until?: string
   readonly follow: boolean
   readonly limit: number
+  readonly related?: string
+  readonly top?: string
+  readonly histogram: boolean
   readonly output: 'text' | 'json'
   readonly utc: boolean
   readonly all: boolean
 }
+
+const maxLimit = 1_000_000
 
 export const command: CommandModule<GlobalArgs, EventsArgs> = {
   command: 'events [query]',
@@ -36,6 +42,12 @@ export const command: CommandModule<GlobalArgs, EventsArgs> = {
       .option('until', { type: 'string', describe: 'Until when, the same way; default: now' })
       .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'Go on with what arrives' })
       .option('limit', { alias: 'n', type: 'number', default: 100, describe: 'The newest so many' })
+      .option('related', {
+        type: 'string',
+        describe: 'What happened around the event of this id: its connection, else its queue',
+      })
+      .option('top', { type: 'string', describe: "A field's most frequent values instead of events" })
+      .option('histogram', { type: 'boolean', default: false, describe: 'How many over time instead of events' })
       .option('output', { choices: ['text', 'json'] as const, default: 'text' as const, describe: 'json: one a line' })
       .option('all', {
         type: 'boolean',
@@ -45,117 +57,122 @@ export const command: CommandModule<GlobalArgs, EventsArgs> = {
       .option('utc', { type: 'boolean', default: false, describe: 'Times in UTC, not in the configured zone' })
       .example('$0 events', 'the last hour')
       .example("$0 events 'amqp.operation: queue.delete and user.name: app'", 'which queues app deleted')
-      .example("$0 events --since 7d 'login.failure or log.level: error'", 'failed logins and errors of a week')
-      .example('$0 events --follow --output json | jq .message', 'live, for programs') as never,
+      .example("$0 events --since 7d 'event.outcome: failure or log.level: error'", 'failures and errors of a week')
+      .example('$0 events --top user.name --since 1d', 'who did most')
+      .example('$0 events --follow --output json | jq .message', 'live, for programs')
+      .epilogue('The language of queries: docs/search.md. A slip is answered with what to write instead.') as never,
   handler: async (argv) => {
     const context = loadContext(argv)
     const parsed = parseQuery(argv.query ?? '')
-    if (!parsed.ok) {
-      context.err.write(`${formatQueryError(argv.query ?? '', parsed.error)}\n`)
+    const range = rangeOf(argv)
+    const wrong = problemOf(argv) ?? (typeof range === 'string' ? range : undefined)
+    if (!parsed.ok || wrong !== undefined || typeof range === 'string') {
+      context.err.write(`${parsed.ok ? `thump: ${wrong}` : formatQueryError(argv.query ?? '', parsed.error)}\n`)
       process.exitCode = 2
       return
     }
-    const range = rangeOf(argv, context)
-    if (!range) return
-    const print = printer(argv, context)
-    const query = argv.all ? parsed.query : withoutBackground(parsed.query)
     const deps = { log: context.log, metrics: createMetrics(), now: systemClock }
     const shutdown = new Shutdown()
     try {
       const { search } = shutdown.own('storage', await openStorage(context.config, deps, 'read'))
-      const found = await newest(search, query, range, argv.limit)
-      for (const event of argv.all ? found : await attributed(search, found)) print(event)
-      const live = argv.all || asksForBackground(parsed.query) ? print : newsOnly(print)
-      const shown = new Set(found.map(({ event }) => event.id))
-      if (argv.follow) await follow(context, parsed.query, shutdown, live, shown)
-      else if (found.length === 0) await explainEmptiness(search, range, context)
+      const query = argv.all ? parsed.query : withoutBackground(parsed.query)
+      await answer({ argv, context, search, range, query, asked: parsed.query, shutdown })
     } finally {
       await shutdown.run(AbortSignal.timeout(5000))
     }
   },
 }
 
-function rangeOf({ since, until }: EventsArgs, { err }: Context): Required<TimeRange> | undefined {
-  const nowMs = systemClock()
-  const sinceMs = parseWhen(since, nowMs)
-  const untilMs = until === undefined ? nowMs + 60_000 : parseWhen(until, nowMs)
-  if (sinceMs !== undefined && untilMs !== undefined) return { sinceMs, untilMs }
-  const [option, value] = sinceMs === undefined ? ['--since', since] : ['--until', until ?? '']
-  err.write(`thump: ${option} ${value} is no time; write it as 15m, 2h, 7d, 2026-11-24 or 2026-11-24T10:00:00+09:00\n`)
-  process.exitCode = 2
+interface Question {
+  readonly argv: EventsArgs
+  readonly context: Context
+  readonly search: EventSearch
+  readonly range: Required<TimeRange>
+  /** Without what is hidden. */
+  readonly query: QueryNode
+  /** As it was written. */
+  readonly asked: QueryNode
+  readonly shutdown: Shutdown
+}
+
+async function answer(question: Question): Promise<void> {
+  const { argv, context, search, range, query } = question
+  const { output, utc } = argv
+  if (argv.top !== undefined) return await printTop(argv.top, argv.limit, { search, query, range, output }, context)
+  const zone = utc ? 'UTC' : (context.config.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone)
+  if (argv.histogram) return await printHistogram({ search, query, range, output }, context, zone)
+  if (argv.follow)
+    return await followLive({
+      ...argv,
+      context,
+      search,
+      range,
+      query,
+      asked: question.asked,
+      shutdown: question.shutdown,
+    })
+  const around = argv.related === undefined ? { query, range } : await aroundOf(argv.related, question)
+  if (!around) return
+  const found = await newest(search, around.query, around.range, argv.limit)
+  const print = createEventPrinter({ output, utc, nowMs: systemClock() }, context)
+  for (const event of argv.all ? found.events : await attributed(search, found.events)) print(event)
+  if (found.events.length === 0) await explainEmptiness(question, around.range)
+  else if (found.hasMore && output === 'text' && context.isTty) {
+    const all = await search.count(around.query, around.range, AbortSignal.timeout(60_000))
+    context.err.write(`the newest ${count(found.events.length)} of ${count(all)}; for more: --limit, or thump export\n`)
+  }
+}
+
+function problemOf({ limit, related, query, follow, until, top, histogram }: EventsArgs): string | undefined {
+  const instead = Object.entries({ related, top, histogram: histogram || undefined, until: follow ? until : undefined })
+  const [first, second] = instead.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`]))
+  if (first !== undefined && (follow || second !== undefined))
+    return `${first} and ${follow ? '--follow' : second} do not go together`
+  if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit)
+    return `--limit is a whole number from 1 to ${count(maxLimit)}; for more there is thump export`
+  if (related !== undefined && query !== undefined) return '--related takes no query: it asks its own'
   return undefined
 }
 
-function printer({ output, utc }: EventsArgs, { out, colour, config, isTty }: Context): (event: ThumpEvent) => void {
-  if (output === 'json') return (event) => void out.write(`${JSON.stringify(event)}\n`)
-  const timezone = utc ? 'UTC' : (config.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone)
-  return (event) => {
-    const columns = isTty ? process.stdout.columns : undefined
-    out.write(`${formatEvent(event, { colour, timezone, columns })}\n`)
+function rangeOf({ since, until }: EventsArgs): Required<TimeRange> | string {
+  const nowMs = systemClock()
+  const sinceMs = parseWhen(since, nowMs)
+  const untilMs = until === undefined ? nowMs + 60_000 : parseWhen(until, nowMs)
+  if (sinceMs === undefined || untilMs === undefined) {
+    const [option, value] = sinceMs === undefined ? ['--since', since] : ['--until', until ?? '']
+    return `${option} ${value} is no time; write it as 15m, 2h, 7d, 2026-11-24 or 2026-11-24T10:00:00+09:00`
   }
+  return sinceMs < untilMs ? { sinceMs, untilMs } : `--since ${since} is not before --until ${until ?? 'now'}`
 }
 
-function newsOnly(print: (event: ThumpEvent) => void): (event: ThumpEvent) => void {
-  return (event) => {
-    if (isNews(event)) print(event)
-  }
-}
-
-/** The newest `limit`, oldest first. */
-async function newest(search: EventSearch, query: QueryNode, range: TimeRange, limit: number): Promise<ThumpEvent[]> {
-  const found: ThumpEvent[] = []
-  let after: string | undefined
+/** Where the event of that id is, and what to ask for what happened around it. */
+async function aroundOf(id: string, { search, context }: Question): Promise<ReturnType<typeof relatedTo>> {
+  const query: QueryNode = { kind: 'field', path: 'event.id', value: id, isPattern: false }
   const patience = AbortSignal.timeout(60_000)
-  do {
-    const request = { ...range, query, sort: 'desc', limit: Math.min(1000, limit - found.length) } as const
-    const page = await search.search({ ...request, ...(after !== undefined && { after }) }, patience)
-    found.push(...page.events)
-    after = page.next
-  } while (after !== undefined && found.length < limit)
-  return found.reverse()
-}
-
-/** Until Ctrl-C; what the search has shown already is not shown twice. */
-async function follow(
-  context: Context,
-  query: QueryNode,
-  shutdown: Shutdown,
-  print: (event: ThumpEvent) => void,
-  shown: Set<string>,
-): Promise<void> {
-  const deps = { log: context.log, metrics: createMetrics(), now: systemClock }
-  const transport = shutdown.own('transport', await openTransport(context.config, deps, 'read'))
-  let count = 0
-  const onEvent = (event: ThumpEvent) => {
-    if (shown.delete(event.event.id) || !matchesQuery(query, event)) return
-    count++
-    print(event)
-  }
-  const role = `events-${process.pid}`
-  const topics = ['APP', 'AMQP', 'METRIC', 'THUMP'] as const
-  const startedMs = systemClock()
-  shutdown.own('follow', await followEvents({ transport, topics, role, onEvent }))
-  await new Promise<void>((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve())
-    context.out.once('error', () => resolve())
-  })
-  context.err.write(`\n${count} events in ${Math.round((systemClock() - startedMs) / 1000)} s\n`)
+  const { events } = await search.search({ query, sort: 'desc', limit: 1 }, patience)
+  const around = events[0] && relatedTo(events[0])
+  if (around) return around
+  const why = events[0] ? 'names no connection, queue or user' : 'is not stored'
+  context.err.write(`thump: the event ${id} ${why}; ids are shown by: thump events --output json\n`)
+  process.exitCode = 1
+  return undefined
 }
 
 /** Why there is nothing, and what to try. */
 async function explainEmptiness(
-  search: EventSearch,
+  { search, context: { err, config }, asked }: Question,
   range: Required<TimeRange>,
-  { err, config }: Context,
 ): Promise<void> {
   const signal = AbortSignal.timeout(30_000)
   const within = await search.count({ kind: 'all' }, range, signal)
   const ever = within > 0 ? within : await search.count({ kind: 'all' }, {}, signal)
   const why =
     within > 0
-      ? `none of the ${within} events in this time matches; try fewer conditions`
+      ? asked.kind === 'all'
+        ? `only Thump's own doings in this time (${count(within)}); --all shows them`
+        : `none of the ${count(within)} events in this time matches; try fewer conditions`
       : ever > 0
-        ? `nothing in this time, but ${ever} events outside of it; try --since 7d`
+        ? `nothing in this time, but ${count(ever)} events outside of it; try --since 7d`
         : `nothing is stored in ${config.storage.kind === 'sqlite' ? config.dataDir : 'Elasticsearch'} yet; is thump up, or the forwarder, running with the same --config?`
   err.write(`no events: ${why}\n`)
 }

@@ -32,7 +32,7 @@ const alertLabels: Readonly<Record<string, string>> = {
 }
 
 /** The operation, the catalogue's code, the source's own word, else the level or the dataset. */
-function labelOf({ amqp, event, log }: ThumpEvent): string {
+export function labelOf({ amqp, event, log }: ThumpEvent): string {
   if (event.dataset === 'thump.alert') return alertLabels[event.action ?? ''] ?? 'ALERT'
   return amqp?.operation ?? event.code ?? event.action ?? log?.level ?? event.dataset
 }

@@ -1,5 +1,7 @@
 export interface Interrupt {
   readonly signal: AbortSignal
+  /** The same as Ctrl-C, from within. */
+  end(): void
   forget(): void
 }
 
@@ -15,6 +17,7 @@ export function onInterrupt(tell: () => void): Interrupt {
   for (const name of names) process.on(name, onSignal)
   return {
     signal: stopping.signal,
+    end: () => stopping.abort(new Error('ended')),
     forget: () => {
       for (const name of names) process.off(name, onSignal)
     },

@@ -47,7 +47,7 @@ export interface SearchPage {
   readonly events: readonly ThumpEvent[]
   /** Absent on the last page. */
   readonly next?: string
-  /** Days whose events are missing here because their file cannot be read. */
+  /** Days whose events are missing here because their file cannot be read, each with the reason. */
   readonly unreadable?: readonly string[]
 }
 

@@ -67,7 +67,7 @@ async function exportDay(
     const ask = { ...range, query: request.query, sort: 'asc', limit } as const
     const answer = await search.search({ ...ask, ...(after !== undefined && { after }) }, signal)
     // Half a day must not look like a whole one, nor a lost one like an empty one.
-    if (answer.unreadable) throw new Error(`the stored day ${answer.unreadable.join(', ')} cannot be read`)
+    if (answer.unreadable) throw new Error(`stored, and cannot be read: ${answer.unreadable.join(', ')}`)
     return answer
   }
   if (total === 0) {

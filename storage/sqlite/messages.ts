@@ -39,19 +39,30 @@ export type Request =
     }
   | { readonly op: 'close' }
 
+/** A day whose file cannot be read, and why. */
+export interface UnreadableDay {
+  readonly day: string
+  readonly reason: string
+}
+
+/** A day that could not be written to: its file is kept beside. */
+export interface DamagedDay extends UnreadableDay {
+  readonly aside: string
+}
+
 export interface Answers {
   write: {
     readonly outcomes: readonly Outcome[]
-    readonly damaged: ReadonlyArray<{ day: string; aside: string }>
+    readonly damaged: readonly DamagedDay[]
     readonly removed: readonly string[]
   }
   retain: { readonly removed: readonly string[] }
-  search: { readonly events: readonly string[]; readonly next?: string; readonly unreadable: readonly string[] }
-  count: { readonly count: number; readonly unreadable: readonly string[] }
-  top: { readonly top: ReadonlyArray<{ value: string; count: number }>; readonly unreadable: readonly string[] }
+  search: { readonly events: readonly string[]; readonly next?: string; readonly unreadable: readonly UnreadableDay[] }
+  count: { readonly count: number; readonly unreadable: readonly UnreadableDay[] }
+  top: { readonly top: ReadonlyArray<{ value: string; count: number }>; readonly unreadable: readonly UnreadableDay[] }
   histogram: {
     readonly buckets: ReadonlyArray<{ atMs: number; count: number }>
-    readonly unreadable: readonly string[]
+    readonly unreadable: readonly UnreadableDay[]
   }
   close: Record<string, never>
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { TimeRange } from '../storage.ts'
 import { type Day, daysWithin, dayPath, listDays } from './day-files.ts'
 import { type Cursor, DayReader } from './day-reader.ts'
-import type { Answers, Request, WorkerOptions } from './messages.ts'
+import type { Answers, Request, UnreadableDay, WorkerOptions } from './messages.ts'
 
 const maxOpenDays = 40
 
@@ -80,8 +80,8 @@ export class DaysReader {
   }
 
   /** Visits day after day until told otherwise; returns those that could not be read. */
-  #each(days: readonly Day[], visit: (reader: DayReader) => boolean): Day[] {
-    const unreadable: Day[] = []
+  #each(days: readonly Day[], visit: (reader: DayReader) => boolean): UnreadableDay[] {
+    const unreadable: UnreadableDay[] = []
     for (const day of days) {
       try {
         if (!visit(this.#reader(day))) break
@@ -90,7 +90,7 @@ export class DaysReader {
         this.#open.delete(day)
         // It was removed meanwhile, or its writer has not made its tables yet.
         const isGone = !existsSync(dayPath(this.#dir, day)) || /no such table/.test(String(error))
-        if (!isGone) unreadable.push(day)
+        if (!isGone) unreadable.push({ day, reason: error instanceof Error ? error.message : String(error) })
       }
     }
     return unreadable

@@ -2,6 +2,7 @@ import type { ThumpEvent } from '../../event/event.ts'
 import { Shutdown, type Started } from '../../runtime/shutdown.ts'
 import type { StorageDeps } from '../open-storage.ts'
 import type { EventSearch, EventStore, Storage, StoreItem } from '../storage.ts'
+import type { UnreadableDay } from './messages.ts'
 import { startWorker, type WorkerClient } from './worker-client.ts'
 
 export interface SqliteOptions {
@@ -22,10 +23,13 @@ export function createSqliteStorage({ mode, ...options }: SqliteOptions, deps: S
   const reader = shutdown.own('reader', startWorker(options))
   const told = new Set<string>()
   const search = searchOf(reader, (days) => {
-    for (const day of days) {
+    for (const { day, reason } of days) {
       if (told.has(day)) continue
       told.add(day)
-      log.error({ day, dir: options.dir }, "a day's file cannot be read: its events are missing from the answers")
+      log.error(
+        { day, reason, dir: options.dir },
+        "a day's file cannot be read: its events are missing from the answers",
+      )
     }
   })
   const store = mode === 'read' ? readOnly() : storeOf(shutdown.own('writer', startWorker(options)), log)
@@ -57,8 +61,8 @@ function storeOf(writer: WorkerClient, log: StorageDeps['log']): RetainingStore 
       const own = new Uint8Array(values)
       const request = { op: 'write', values: own, items: items.map(headOf) } as const
       const { outcomes, damaged, removed } = await writer.ask(request, signal, [own.buffer])
-      for (const { day, aside } of damaged)
-        log.error({ day, aside }, "a day's file was damaged: it is set aside, and a new one begun")
+      for (const { day, reason, aside } of damaged)
+        log.error({ day, reason, aside }, "a day's file cannot be written: it is set aside, and a new one begun")
       tellRemoved(removed)
       const isStuck = outcomes.some(({ kind }) => kind === 'retry')
       const [first] = outcomes.filter((outcome) => outcome.kind === 'retry')
@@ -86,14 +90,15 @@ function readOnly(): RetainingStore {
   return { write: refuse, setup: refuse, retain: refuse, isConnected: () => true }
 }
 
-function searchOf(reader: WorkerClient, onUnreadable: (days: readonly string[]) => void): EventSearch {
+function searchOf(reader: WorkerClient, onUnreadable: (days: readonly UnreadableDay[]) => void): EventSearch {
   return {
     async search({ query, sort, limit, after, ...range }, signal) {
       const request = { op: 'search', query, range, sort, limit, after } as const
       const { events, next, unreadable } = await reader.ask(request, signal)
       onUnreadable(unreadable)
       const parsed = events.map((json) => JSON.parse(json) as ThumpEvent)
-      return { events: parsed, ...(next !== undefined && { next }), ...(unreadable.length > 0 && { unreadable }) }
+      const missing = unreadable.map(({ day, reason }) => `${day} (${reason})`)
+      return { events: parsed, ...(next !== undefined && { next }), ...(missing.length > 0 && { unreadable: missing }) }
     },
     async count(query, range, signal) {
       const { count, unreadable } = await reader.ask({ op: 'count', query, range }, signal)

@@ -1,7 +1,7 @@
 import type { Outcome } from '../storage.ts'
 import { type Day, dayOf, expiredDays, listDays, removeDay, setAside, sizeOfDay } from './day-files.ts'
 import { DayWriter, type Row } from './day-writer.ts'
-import type { Answers, Request, WorkerOptions } from './messages.ts'
+import type { Answers, DamagedDay, Request, WorkerOptions } from './messages.ts'
 import { OtherFormatError } from './schema.ts'
 
 /** Late events open old days; more than a few at a time are rare. */
@@ -32,7 +32,7 @@ export class DaysWriter {
       byDay.set(day, [...(byDay.get(day) ?? []), { index, row }])
     }
     const outcomes: Outcome[] = Array.from({ length: items.length })
-    const damaged: Array<{ day: string; aside: string }> = []
+    const damaged: DamagedDay[] = []
     for (const [day, rows] of byDay) {
       const results = this.#writeDay(
         day,
@@ -47,7 +47,7 @@ export class DaysWriter {
     return { outcomes, damaged, removed }
   }
 
-  #writeDay(day: Day, rows: readonly Row[], damaged: Array<{ day: string; aside: string }>): Outcome[] {
+  #writeDay(day: Day, rows: readonly Row[], damaged: DamagedDay[]): Outcome[] {
     try {
       return this.#dayOf(day)
         .write(rows)
@@ -56,7 +56,8 @@ export class DaysWriter {
       this.#close(day)
       const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff
       const isUnusable = damage.has(code) || error instanceof OtherFormatError
-      if (isUnusable) damaged.push({ day, aside: setAside(this.#options.dir, day, Date.now()) })
+      if (isUnusable)
+        damaged.push({ day, reason: (error as Error).message, aside: setAside(this.#options.dir, day, Date.now()) })
       const reason = isUnusable ? 'damaged' : code === full ? 'disk-full' : `sqlite-${code}`
       return rows.map(() => ({ kind: 'retry', reason }))
     }

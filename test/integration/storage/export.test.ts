@@ -135,7 +135,9 @@ test('a day that cannot be read fails by name and leaves what was exported befor
   writeFileSync(join(dir, 'events/2026-11-21.db'), Buffer.alloc(8192, 'x'))
   const results = await run(search, out, { isForced: true })
   expect(kindsOf(results)).toEqual(['written', 'failed', 'written'])
-  expect(String((results[1] as { error: unknown }).error)).toContain('2026-11-21 cannot be read')
+  expect(String((results[1] as { error: unknown }).error)).toContain(
+    'cannot be read: 2026-11-21 (file is not a database)',
+  )
   expect(contentOf(out)).toEqual(before)
 })
 
