@@ -26,6 +26,11 @@ const campaigns: readonly Campaign[] = [
   },
   { project: 'integration', files: ['test/integration/alerting/crash'], env: { THUMP_CRASH_RUNS: '2000' } },
   { project: 'e2e', files: ['test/faults'], env: { THUMP_KILL_ROUNDS: '5' } },
+  {
+    project: 'e2e',
+    files: ['test/e2e/quiet-broker'],
+    env: { THUMP_QUIET_SECONDS: '3600', THUMP_QUIET_VERSIONS: '3.10 4.0' },
+  },
 ]
 
 console.log(`soak with seed ${seed}`)
