@@ -47,7 +47,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     command: 'rules',
-    describe: 'Lint, test, explain and list rules',
+    describe: 'Lint, test, backtest, explain, list and import rules',
     load: () => import('./rules.ts'),
   },
   {

@@ -10,6 +10,8 @@ export interface TestResult {
   readonly rule: Rule
   readonly name: string
   readonly failures: readonly string[]
+  /** Where the test stands in the rule's file. */
+  readonly line?: number | undefined
 }
 
 /** A Monday noon, in the rule's zone. */
@@ -17,11 +19,12 @@ const defaultStart = '2026-01-05T12:00'
 
 /** Runs the tests beside a rule on a virtual clock. `all` holds the rules a composite looks at. */
 export function runRuleTests(rule: Rule, all: readonly Rule[]): TestResult[] {
-  return rule.tests.map((test) => {
+  return rule.tests.map((test, index) => {
+    const line = rule.testLines?.[index]
     try {
-      return { rule, name: test.name, failures: runTest(rule, test, all) }
+      return { rule, name: test.name, failures: runTest(rule, test, all), line }
     } catch (error) {
-      return { rule, name: test.name, failures: [error instanceof Error ? error.message : String(error)] }
+      return { rule, name: test.name, failures: [error instanceof Error ? error.message : String(error)], line }
     }
   })
 }

@@ -87,7 +87,8 @@ function parseRule(
     reader.report([...path, ...complaint.path], complaint.code, complaint.message, complaint.severity)
   const rule = compileRule(input, { ...context, place, complain, ...(notify && { notifyDefault: notify }) })
   for (const complaint of warnOf(rule, input)) complain(complaint)
-  return reader.errorCount === before ? rule : undefined
+  if (reader.errorCount > before) return undefined
+  return { ...rule, testLines: rule.tests.map((_, index) => reader.placeOf([...path, 'tests', index]).line) }
 }
 
 const bounds = ['gt', 'gte', 'lt', 'lte']

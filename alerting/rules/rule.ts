@@ -103,6 +103,8 @@ export interface Rule {
   readonly latenessMs: number
   readonly maxKeys: number
   readonly tests: readonly RuleTest[]
+  /** Where each test stands in the file. */
+  readonly testLines?: readonly number[]
   readonly place: Place
   /** Changes with type, topic, where, groupBy or windows: then the rule's state starts anew. */
   readonly fingerprint: string
