@@ -1,4 +1,5 @@
-import type { Detector, Span } from './detector.ts'
+import { signs } from './signs.ts'
+import type { SignedDetector, Span } from './detector.ts'
 
 const run = /\d(?:[ .-]?\d){12,}/g
 
@@ -18,9 +19,9 @@ const brands: ReadonlyArray<readonly [RegExp, readonly number[]]> = [
 ]
 
 /** Card numbers: a brand's digits and length, and the Luhn check. The first six and the last four digits stay. */
-export const cards: Detector = {
+export const cards: SignedDetector = {
   name: 'cards',
-  isNumeric: true,
+  sign: signs.long,
   find(_text, digits) {
     const spans: Span[] = []
     run.lastIndex = 0

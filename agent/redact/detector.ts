@@ -11,10 +11,13 @@ export type StandIn = (rule: string, value: string) => string
 /** Finds what one rule masks. `digits` is the text with every way of writing a digit made ASCII, character by character. */
 export interface Detector {
   readonly name: string
-  /** Finds nothing in a text without a row of eight digits, whatever stands between them. */
-  readonly isNumeric?: boolean
   /** In order and without overlaps. */
   find(text: string, digits: string, standIn: StandIn): readonly Span[]
+}
+
+/** Finds nothing in a text without this sign (signs.ts). */
+export interface SignedDetector extends Detector {
+  readonly sign: number
 }
 
 /** The text with each span replaced. */

@@ -13,7 +13,10 @@ const spoken: Readonly<Record<string, string>> = {
   구: '9',
 }
 /** The same syllables make ordinary words: only a long row of them is a number. */
+export const fewestSpoken = 7
 const spokenNumber = /[공영일이삼사오육륙칠팔구](?:[ -]?[공영일이삼사오육륙칠팔구]){6,}/g
+/** After a mobile prefix the rest may be written either way. */
+const spokenMobile = /공일[공일육칠팔구](?:[ .-]{0,2}[공영일이삼사오육륙칠팔구\d]){7,8}/g
 
 /** Full-width and spoken Korean digits, dashes and spaces of all kinds, each made one ASCII character: positions stay. */
 export function asciiDigits(text: string): string {
@@ -25,5 +28,12 @@ export function asciiDigits(text: string): string {
     .replace(/[\u00a0\u2000-\u200a\u202f\u3000]/g, ' ')
     .replace(/\uff0e/g, '.')
     .replace(/\uff0b/g, '+')
-    .replace(spokenNumber, (words) => words.replace(/[^ -]/g, (word) => spoken[word] ?? word))
+    .replace(/\uff08/g, '(')
+    .replace(/\uff09/g, ')')
+    .replace(spokenNumber, toDigits)
+    .replace(spokenMobile, toDigits)
+}
+
+function toDigits(words: string): string {
+  return words.replace(/[^ .\d-]/g, (word) => spoken[word] ?? word)
 }

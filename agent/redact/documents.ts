@@ -1,8 +1,10 @@
-import { type Detector, spansOf } from './detector.ts'
+import { signs } from './signs.ts'
+import { type SignedDetector, spansOf } from './detector.ts'
 
 /** Korean passports, old and new numbering. */
-export const passports: Detector = {
+export const passports: SignedDetector = {
   name: 'passports',
+  sign: signs.digits,
   find: (_text, digits, standIn) =>
     spansOf(digits, /(?<![A-Za-z0-9])[MSRODG](?:\d{8}|\d{3}[A-Z]\d{4})(?![A-Za-z0-9])/g, ([found]) => ({
       replace: standIn('passports', found),
@@ -10,8 +12,9 @@ export const passports: Detector = {
 }
 
 /** Korean driver's licences: region, year, number, check. */
-export const licences: Detector = {
+export const licences: SignedDetector = {
   name: 'licences',
+  sign: signs.digits,
   find: (_text, digits, standIn) =>
     spansOf(digits, /(?<![\d-])(?:1[1-9]|2[0-8])-\d{2}-\d{6}-\d{2}(?![\d-])/g, ([found]) => ({
       replace: standIn('licences', found.replaceAll('-', '')),
@@ -22,8 +25,9 @@ const account =
   /((?:계좌|은행|입금|송금|account|acct|iban)[^\d\n]{0,24}?)((?:[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7})|\d{2,6}(?:-\d{2,7}){2,3}|\d{10,16})(?!\d)/gi
 
 /** Bank accounts: only beside a word that says so, since their digits look like any others. */
-export const accounts: Detector = {
+export const accounts: SignedDetector = {
   name: 'accounts',
+  sign: signs.digits,
   find: (_text, digits, standIn) =>
     spansOf(digits, account, (match) => {
       const [all, lead = '', number = ''] = match
@@ -43,8 +47,9 @@ const titles =
 const honoured = /(?<![가-힣])([가-힣]{2,4}?)(?= ?(?:고객님|회원님|님)(?![가-힣]{2}))/g
 
 /** Names before 고객님, 회원님 and 님. */
-export const names: Detector = {
+export const names: SignedDetector = {
   name: 'names',
+  sign: signs.name,
   find: (text, _digits, standIn) =>
     spansOf(text, honoured, ([, name = '']) =>
       surnames.has(name[0] ?? '') && !titles.test(name) ? { replace: standIn('names', name) } : undefined,

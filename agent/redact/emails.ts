@@ -1,4 +1,5 @@
-import type { Detector, Span } from './detector.ts'
+import { signs } from './signs.ts'
+import type { SignedDetector, Span } from './detector.ts'
 
 const isLocal = (code: number) =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || localMarks.has(code)
@@ -9,8 +10,9 @@ const domain = /[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24}(?![A
 export const machineName = /^(?:rabbit[\w-]*|thump-agent)$/i
 
 /** Mail addresses. Looked for from each `@` outwards: linear, whatever the text. */
-export const emails: Detector = {
+export const emails: SignedDetector = {
   name: 'emails',
+  sign: signs.address,
   find(text, _digits, standIn) {
     const spans: Span[] = []
     for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', at + 1)) {

@@ -1,5 +1,5 @@
 import { machineName } from './emails.ts'
-import { secretWords } from './secrets.ts'
+import { endsWithSecretWord, isKeyEnd, special, specialPairs } from './secret-signs.ts'
 
 /** What a byte may begin; most begin nothing and are passed over. */
 const digit = 1
@@ -22,15 +22,7 @@ function kindOf(code: number): number {
   return /[ABbegx<{\\-]/.test(text) ? letter : 0
 }
 
-const special = /^(?:A[KS]IA|AIza|bearer\s|basic\s|eyJ|gh[pousr]_|glpat-|xox[abeprs]-|<<0,|-----BEG|\\0|\{amqp_para)/i
-/** The first two bytes of each of those: a look without making a text. */
-const begins = new Uint8Array(65_536)
-for (const pair of 'AK AS AI BE Be bE be BA Ba bA ba ey gh gl xo << -- \\0 {a'.split(' '))
-  begins[pair.charCodeAt(0) * 256 + pair.charCodeAt(1)] = 1
-const keyBefore = new RegExp(`(?:${secretWords})["'\\\\]{0,4}(?:>>)?\\s{0,4}$`, 'i')
-/** The last bytes of the words a secret stands behind, quotes, spaces and an Erlang binary's end. */
-const keyEnds = new Uint8Array(256)
-for (const mark of 'deytnlswDEYTNLSW"\'\\> \t\n') keyEnds[mark.charCodeAt(0)] = 1
+const specialAtStart = new RegExp(`^${special}`, 'i')
 const domain = /^[A-Za-z0-9-]+\.[A-Za-z0-9.-]*[A-Za-z]{2}/
 const webhook = 'hooks.slack.com/services'
 
@@ -68,16 +60,17 @@ function slice(bytes: Uint8Array, start: number, end: number): string {
 
 function mayBeSecret(kind: number, bytes: Uint8Array, start: number, index: number, end: number): boolean {
   if (kind === separator) {
-    if (index === start || keyEnds[bytes[index - 1] as number] === 0) return false
-    return keyBefore.test(slice(bytes, Math.max(start, index - 40), index))
+    if (index === start || !isKeyEnd(bytes[index - 1] as number)) return false
+    const from = Math.max(start, index - 40)
+    return endsWithSecretWord(slice(bytes, from, index), index - from)
   }
   if (kind === slash) {
     // `://`, where a password ends with an @.
     if (bytes[index - 1] === 47 && bytes[index - 2] === 58) return hasAt(bytes, index, end)
     return bytes[index - 1] === 115 && slice(bytes, Math.max(start, index - webhook.length), index) === webhook
   }
-  if (begins[(bytes[index] as number) * 256 + (bytes[index + 1] ?? 0)] === 0) return false
-  return special.test(slice(bytes, index, Math.min(end, index + 10)))
+  if (specialPairs[(bytes[index] as number) * 256 + (bytes[index + 1] ?? 0)] === 0) return false
+  return specialAtStart.test(slice(bytes, index, Math.min(end, index + 10)))
 }
 
 function hasAt(bytes: Uint8Array, from: number, end: number): boolean {

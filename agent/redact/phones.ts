@@ -1,4 +1,5 @@
-import { type Detector, type Span, spansOf, withoutOverlaps } from './detector.ts'
+import { signs } from './signs.ts'
+import { type SignedDetector, type Span, spansOf, withoutOverlaps } from './detector.ts'
 
 const mobile = /(?<!\d)(?:\+?82[ .-]?(?:\(0\) ?)?0?|0)1[016789]([ .)-]{0,2})\d{3,4}([ .-]?)\d{4}(?!\d)/g
 const landline =
@@ -11,9 +12,9 @@ const maxLength = 15
 const lengthOf = (text: string) => text.replace(/\D/g, '').length
 
 /** Phone numbers: Korean in any writing, international with their +, and (555) 123-4567. */
-export const phones: Detector = {
+export const phones: SignedDetector = {
   name: 'phones',
-  isNumeric: true,
+  sign: signs.phone,
   find(_text, digits, standIn) {
     const spans: Span[] = []
     const put = (match: RegExpExecArray) => ({ replace: standIn('phones', match[0].replace(/\D/g, '')) })

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { ThumpEvent } from '../../event/event.ts'
 import { cards } from './cards.ts'
-import { type Detector, replaceSpans, type StandIn } from './detector.ts'
+import { type Detector, replaceSpans, type SignedDetector, type StandIn } from './detector.ts'
 import { createDictionary } from './dictionary.ts'
 import { asciiDigits } from './digits.ts'
 import { accounts, licences, names, passports } from './documents.ts'
@@ -10,7 +10,9 @@ import { createMayHit } from './may-hit.ts'
 import { createPatternRule } from './own-rules.ts'
 import { phones } from './phones.ts'
 import { rrn } from './rrn.ts'
+import { signsOf } from './scan.ts'
 import { secrets } from './secrets.ts'
+import { signs } from './signs.ts'
 import { maskEvent } from './walk.ts'
 
 export interface RedactRule {
@@ -40,12 +42,18 @@ export interface Redactor {
 }
 
 /** Before the rest: what is left of a masked secret must not look like an address. The order is the order of masking. */
-const builtins: readonly Detector[] = [secrets, cards, rrn, licences, passports, accounts, phones, emails, names]
+export const builtins: readonly SignedDetector[] = [
+  secrets,
+  cards,
+  rrn,
+  licences,
+  passports,
+  accounts,
+  phones,
+  emails,
+  names,
+]
 export const builtinNames: readonly string[] = builtins.map(({ name }) => name)
-/** Most texts come again and again: names, keys, sentences about them. Those found clean are remembered. */
-const maxKept = 10_000
-const maxKeptLength = 200
-const longNumber = /\d(?:[ .()-]{0,3}\d){7,}/
 
 /** Throws where a pattern is not RE2's syntax or a builtin is unknown. */
 export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Redactor {
@@ -56,32 +64,34 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
     ...(pattern === undefined ? [] : [createPatternRule(name, pattern, replace)]),
     ...(words === undefined || words.length === 0 ? [] : [createDictionary(name, words, replace)]),
   ])
-  const detectors = [...own, ...builtins.filter(({ name }) => builtin.includes(name))]
+  const chosen = builtins.filter(({ name }) => builtin.includes(name))
+  const wanted = chosen.reduce<number>((all, { sign }) => all | sign, signs.wide)
   const standIn: StandIn = (rule, value) =>
     hmacKey === undefined
       ? `[${rule}]`
       : `[${rule}:${createHmac('sha256', hmacKey).update(`${rule}:${value}`).digest('hex').slice(0, 10)}]`
-  const clean = new Set<string>()
+  const apply = (detector: Detector, text: string, digits: string, count?: Count): string => {
+    // A mask that is found again is not counted again.
+    const spans = detector
+      .find(text, digits, standIn)
+      .filter((span) => text.slice(span.start, span.end) !== span.replace)
+    if (spans.length === 0) return text
+    count?.(detector.name, spans.length)
+    return replaceSpans(text, spans)
+  }
   const text = (from: string, count?: Count): string => {
-    if (clean.has(from)) return from
     let result = from
-    let digits = asciiDigits(result)
-    const hasNumber = longNumber.test(digits)
-    for (const detector of detectors) {
-      if (detector.isNumeric && !hasNumber) continue
-      const text = result
-      // A mask that is found again is not counted again.
-      const spans = detector
-        .find(text, digits, standIn)
-        .filter((span) => text.slice(span.start, span.end) !== span.replace)
-      if (spans.length === 0) continue
-      result = replaceSpans(result, spans)
-      digits = asciiDigits(result)
-      count?.(detector.name, spans.length)
-    }
-    if (result === from && from.length <= maxKeptLength) {
-      if (clean.size >= maxKept) clean.clear()
-      clean.add(from)
+    for (const detector of own) result = apply(detector, result, result, count)
+    const found = signsOf(result) & wanted
+    if (found === 0) return result
+    const digitsOf = (text: string) => ((found & signs.wide) === 0 ? text : asciiDigits(text))
+    let digits = digitsOf(result)
+    for (const detector of chosen) {
+      if ((detector.sign & found) === 0) continue
+      const masked = apply(detector, result, digits, count)
+      if (masked === result) continue
+      result = masked
+      digits = digitsOf(result)
     }
     return result
   }

@@ -1,4 +1,5 @@
-import { type Detector, spansOf } from './detector.ts'
+import { signs } from './signs.ts'
+import { type SignedDetector, spansOf } from './detector.ts'
 
 const pattern = /(?<!\d)(\d{6})( ?[-.] ?| )?([1-8]\d{6})(?!\d)/g
 
@@ -7,9 +8,9 @@ const pattern = /(?<!\d)(\d{6})( ?[-.] ?| )?([1-8]\d{6})(?!\d)/g
  * without a hyphen, thirteen digits may also be a time or an order number: then the check digit must hold, unless the
  * number is of the kind that has none since October 2020.
  */
-export const rrn: Detector = {
+export const rrn: SignedDetector = {
   name: 'rrn',
-  isNumeric: true,
+  sign: signs.long,
   find: (_text, digits, standIn) =>
     spansOf(digits, pattern, (match) => {
       const [, birth = '', separator, rest = ''] = match

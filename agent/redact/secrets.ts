@@ -1,4 +1,5 @@
-import { type Detector, type Span, spansOf, withoutOverlaps } from './detector.ts'
+import { signs } from './signs.ts'
+import { type SignedDetector, type Span, spansOf, withoutOverlaps } from './detector.ts'
 
 const mask = '***'
 
@@ -77,8 +78,9 @@ const mark = /[=:,<{\\\u0000]/
 const blank = /\s/
 
 /** Passwords, tokens and keys. What names them stays, so that a reader sees what was there. */
-export const secrets: Detector = {
+export const secrets: SignedDetector = {
   name: 'secrets',
+  sign: signs.secret,
   find(text) {
     const spans: Span[] = []
     if (text.length >= shortestBare) tryAll(bare, text, text, spans)

@@ -25,6 +25,11 @@ const campaigns: readonly Campaign[] = [
     env: { THUMP_SEED: seed, THUMP_SEQUENCES: '3000', THUMP_KILLS: '200' },
   },
   { project: 'integration', files: ['test/integration/alerting/crash'], env: { THUMP_CRASH_RUNS: '2000' } },
+  {
+    project: 'integration',
+    files: ['test/integration/firehose/faults'],
+    env: { THUMP_FIREHOSE_AWAY_S: '600' },
+  },
   { project: 'e2e', files: ['test/faults'], env: { THUMP_KILL_ROUNDS: '5' } },
   {
     project: 'e2e',

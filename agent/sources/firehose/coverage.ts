@@ -1,48 +1,38 @@
-import type { TraceBindings } from './queue.ts'
-
-/** Both sides of the comparison at one moment; all are counters that only grow. */
+/** Both sides of the comparison at one moment; all only grow. */
 export interface CoverageSample {
   readonly atMs: number
-  /** Handed to the transport. */
-  readonly captured: number
-  /** Trace messages given to us, whatever we did with them. */
+  /** Publishes and deliveries by the node's own counters, for the same bindings; Thump's own queues left out. */
+  readonly happened: number
+  /** Those of them while the trace queue stood. */
+  readonly watched: number
+  /** Traces given to us, whatever we did with them; Thump's own left out. */
   readonly received: number
-  /** Those of them that tell of Thump's own queues. */
-  readonly own: number
-  readonly published: number
-  /** Deliveries by the broker's counters, those of our own trace queue among them. */
-  readonly delivered: number
-}
-
-export interface Coverage {
-  readonly ratio: number
-  /** The broker tells no one what it dropped: this is an estimate. */
-  readonly lost: number
+  /** Traces that wait in the trace queue: the broker has not dropped them. */
+  readonly waiting: number
+  /** Durable in the transport. */
+  readonly captured: number
 }
 
 const windowMs = 5 * 60_000
-/** The broker's counters lag by seconds: of too few messages nothing can be said. */
+/** Of too few messages nothing can be said. */
 const fewest = 20
 
-/** Adds a sample; forgets what is older than the window, and all where a counter went back (a restart). */
+/** Adds a sample, and forgets what is older than the window. */
 export function addSample(samples: readonly CoverageSample[], next: CoverageSample): CoverageSample[] {
-  const last = samples.at(-1)
-  if (last && (next.published < last.published || next.delivered < last.delivered)) return [next]
   return [...samples.filter(({ atMs }) => next.atMs - atMs <= windowMs), next]
 }
 
-/** Over the window: captured of what the broker counted for the same bindings; undefined where too little happened. */
-export function coverageOf(samples: readonly CoverageSample[], bindings: TraceBindings): Coverage | undefined {
+/** Captured of what happened over the window, 0 to 1; undefined where too little happened. */
+export function coverageOf(samples: readonly CoverageSample[]): number | undefined {
   const [first, last] = [samples[0], samples.at(-1)]
-  if (!first || !last || first === last) return undefined
-  const received = last.received - first.received
-  const own = last.own - first.own
-  let expected = 0
-  if (bindings.publish.length > 0) expected += last.published - first.published
-  // Each trace we were given was itself a delivery, of our own queue.
-  if (bindings.deliver.length > 0)
-    expected += last.delivered - first.delivered - (bindings.deliver.includes('#') ? received + own : 0)
-  if (expected < fewest) return undefined
-  const captured = last.captured - first.captured
-  return { ratio: Math.min(1, captured / expected), lost: Math.max(0, expected - (received - own)) }
+  if (!first || !last) return undefined
+  const happened = last.happened - first.happened
+  if (happened < fewest) return undefined
+  return Math.min(1, (last.captured - first.captured) / happened)
+}
+
+/** What the broker dropped, which it tells no one: watched, but neither given to us nor waiting. */
+export function lostBetween(first: CoverageSample, last: CoverageSample): number {
+  const watched = last.watched - first.watched
+  return Math.max(0, watched - (last.received - first.received) - (last.waiting - first.waiting))
 }

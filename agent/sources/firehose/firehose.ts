@@ -6,19 +6,22 @@ import { backoffMs, sleep } from '../../../runtime/retry.ts'
 import type { Started } from '../../../runtime/shutdown.ts'
 import type { AmqpOptions } from '../../broker/connection.ts'
 import type { ManagementAccount } from '../../broker/management.ts'
+import type { Emitted } from '../../../event/encode.ts'
 import { selfEvent, type SelfReport } from '../../self-events.ts'
 import type { Emit, Identity, Source, SourceStatus } from '../../source.ts'
 import { type BodyOptions, createBodyDescriber, type Mask } from './body.ts'
-import { addSample, coverageOf } from './coverage.ts'
+import { createCoverageMeter } from './coverage-meter.ts'
+import { coverageReport } from './coverage-report.ts'
 import { diagnoseFirehose, traceCommand } from './diagnosis.ts'
 import { advanceGuard, type GuardState, openState, type Reading, restOf } from './guard.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createLane, type Lane } from './lane.ts'
-import { runSession } from './session.ts'
+import { maxQueueLength } from './queue.ts'
+import { runSession, type Tally } from './session.ts'
 import { createFirehoseTelemetry } from './telemetry.ts'
 import type { SwitchedOn } from './switched.ts'
 import { createTracingKeeper } from './tracing.ts'
-import { type BrokerView, createWatcher } from './watcher.ts'
+import { type BrokerView, createWatcher, type VhostView } from './watcher.ts'
 
 export interface FirehoseDeps {
   readonly amqp: AmqpOptions
@@ -53,6 +56,8 @@ const spareFactor = 5
 /** Of one core. */
 const maxCpu = 0.8
 const reportEveryMs = 60_000
+/** What is in hand at the end may still arrive. */
+const lastWordMs = 3000
 
 /**
  * Consumes `amq.rabbitmq.trace` of each vhost: best effort by the broker's own design, never at its expense. Each vhost
@@ -67,6 +72,7 @@ export function createFirehoseSource(deps: FirehoseDeps): Source {
       const running = firehose.run()
       const stop = async () => {
         firehose.stopping.abort(new Error('stopping'))
+        await firehose.settle()
         await running
       }
       const started: Started<SourceStatus> = { value: firehose, stop }
@@ -77,6 +83,8 @@ export function createFirehoseSource(deps: FirehoseDeps): Source {
 
 class Firehose implements SourceStatus {
   readonly stopping = new AbortController()
+  /** Later than `stopping`: what was read is given a moment to arrive. */
+  readonly #givingUp = new AbortController()
   readonly #deps: FirehoseDeps
   readonly #telemetry
   readonly #watcher
@@ -101,10 +109,22 @@ class Firehose implements SourceStatus {
     this.#describeBody = createBodyDescriber({ ...deps.firehose, hmacKey: deps.hmacKey, mask: deps.mask })
     this.#guard = openState(deps.now())
     this.#lastReportMs = deps.now()
-    this.#lanes = deps.firehose.vhosts.map(createLane)
+    this.#lanes = deps.firehose.vhosts.map((vhost) => createLane(vhost, (tally) => this.#meterOf(vhost, tally)))
     this.#tracing = createTracingKeeper({ ...deps, telemetry: this.#telemetry, tell: (report) => this.#tell(report) })
     if (!this.#watcher)
       this.#telemetry.log.warn("the broker's memory is not watched: name a user in agent.resources to stop in time")
+  }
+
+  #meterOf(vhost: string, tally: Tally) {
+    const { management: account, firehose: bindings } = this.#deps
+    return account && createCoverageMeter({ account, vhost, bindings, tally })
+  }
+
+  /** Waits for what is in hand, a moment at most; the rest is dropped and counted. */
+  async settle(): Promise<void> {
+    const late = AbortSignal.timeout(lastWordMs)
+    await Promise.race([Promise.all(this.#lanes.map(({ handedOn }) => handedOn)), once(late, 'abort')])
+    this.#givingUp.abort(new Error('stopping'))
   }
 
   ready(): { ok: boolean; detail?: string } {
@@ -132,6 +152,7 @@ class Firehose implements SourceStatus {
     for (let attempt = 0; !signal.aborted; attempt++) {
       await this.#untilOpen()
       if (signal.aborted) return
+      await this.#untilHandedOn(lane)
       const gate = this.#gate.signal
       try {
         await runSession(
@@ -145,27 +166,48 @@ class Firehose implements SourceStatus {
             nextSequence: () => this.#sequence++,
             tally: lane.tally,
             fillEveryMs: this.#lookEveryMs,
-            onlyNode: (ends) => this.#onlyNode(ends),
+            handOn: (batch) => this.#handOn(lane, batch),
+            onlyNode: (ends) => this.#onlyNode(lane, ends),
             onConsuming: () => {
               attempt = -1
               lane.detail = undefined
-              lane.samples = []
               this.#telemetry.consuming(lane.vhost)
             },
           },
           AbortSignal.any([signal, gate]),
         )
       } catch (cause) {
-        if (signal.aborted || gate.aborted) {
-          lane.detail = 'connecting'
-          continue
-        }
+        lane.detail = 'connecting'
+        if (signal.aborted || gate.aborted) continue
         const detail = diagnoseFirehose(cause, { user: this.#user, vhost: lane.vhost })
         lane.detail = detail
         this.#telemetry.failed(lane.vhost, cause, detail)
       }
       await sleep(backoffMs(backoff, Math.max(0, attempt), Math.random()), signal).catch(() => {})
     }
+  }
+
+  /** A batch outlives its session: what was read is neither lost nor read twice, and nothing more is read before. */
+  #handOn(lane: Lane, batch: readonly Emitted[]): Promise<void> {
+    const { tally } = lane
+    const handedOn = this.#deps.emit.events(batch, this.#givingUp.signal).then(
+      () => void (tally.captured += batch.length),
+      (cause: unknown) => {
+        if (!this.#givingUp.signal.aborted) throw cause
+        tally.dropped += batch.length
+        this.#telemetry.dropped('stopping', batch.length)
+      },
+    )
+    lane.handedOn = handedOn.catch(() => {})
+    return handedOn
+  }
+
+  async #untilHandedOn(lane: Lane): Promise<void> {
+    let isDone = false
+    const done = lane.handedOn.then(() => (isDone = true))
+    await Promise.race([done, new Promise((resolve) => void setImmediate(resolve))])
+    if (!isDone) lane.detail = 'waiting for the transport to take what was read'
+    await done
   }
 
   get #user(): string {
@@ -178,9 +220,11 @@ class Firehose implements SourceStatus {
   }
 
   /** Without the API it is not known whether there are other nodes: then only our own is read, if it has a name. */
-  async #onlyNode(signal: AbortSignal): Promise<string | undefined> {
+  async #onlyNode(lane: Lane, signal: AbortSignal): Promise<string | undefined> {
     const { identity } = this.#deps
-    return this.#watcher ? await this.#watcher.onlyNode(signal).catch(() => identity.node()) : identity.node()
+    const found = this.#watcher ? await this.#watcher.onlyNode(signal).catch(() => identity.node()) : identity.node()
+    lane.isClustered = found !== undefined
+    return found
   }
 
   /** The guard's loop: a look, a decision, and what follows from it. */
@@ -199,12 +243,17 @@ class Firehose implements SourceStatus {
         isBlind: hasSeen && view === undefined,
         rate: (effort.received - last.received) / seconds,
         cpu: (effort.cpuS - last.cpuS) / seconds,
-        fill: Math.max(...this.#lanes.map(({ tally }) => tally.fill)),
+        fill: Math.max(...this.#lanes.map(({ tally }) => tally.waiting)) / maxQueueLength,
       })
       last = effort
       this.#hasLooked = true
       this.#looks.dispatchEvent(new Event('look'))
-      for (const lane of this.#lanes) await this.#lookAt(lane, view).catch(() => {})
+      const vhosts = await this.#watcher?.vhosts(signal).catch(() => undefined)
+      for (const lane of this.#lanes) {
+        const seen = vhosts?.get(lane.vhost)
+        if (seen) await this.#lookAt(lane, seen, view).catch(() => {})
+        await this.#measure(lane, seen).catch(() => {})
+      }
       this.#report()
       await sleep(this.#lookEveryMs, signal).catch(() => {})
     }
@@ -251,40 +300,26 @@ class Firehose implements SourceStatus {
     this.#tell({ action: 'firehose.resumed', outcome: 'success', message: 'firehose runs again' })
   }
 
-  async #lookAt(lane: Lane, view: BrokerView | undefined): Promise<void> {
-    if (!this.#watcher) return
-    const { firehose, now } = this.#deps
-    const { signal } = this.stopping
-    const { isTracing, counters } = await this.#watcher.vhost(lane.vhost, firehose, signal)
+  async #lookAt(lane: Lane, { isTracing }: VhostView, view: BrokerView | undefined): Promise<void> {
     // While it is stopped for safety, tracing is better off.
-    if (isTracing || this.#guard.phase === 'open') await this.#tracing.saw(lane, isTracing, view?.uptimeMs, signal)
-    const { captured, received, own } = lane.tally
-    if (!counters || lane.detail !== undefined || lane.isTracing !== true) {
-      lane.samples = []
-      return
-    }
-    lane.samples = addSample(lane.samples, { atMs: now(), captured, received, own, ...counters })
-    const coverage = coverageOf(lane.samples, firehose)
-    if (coverage) this.#telemetry.coverage(lane.vhost, coverage.ratio, coverage.lost)
+    if (isTracing || this.#guard.phase === 'open')
+      await this.#tracing.saw(lane, isTracing, view?.uptimeMs, this.stopping.signal)
+  }
+
+  async #measure(lane: Lane, view: VhostView | undefined): Promise<void> {
+    const { meter, isClustered, vhost } = lane
+    const isConsuming = lane.detail === undefined && lane.isTracing !== false
+    if (!meter) return
+    await meter.look({ atMs: this.#deps.now(), isConsuming, isClustered, view }, this.stopping.signal)
+    this.#telemetry.measured(vhost, meter.measured())
   }
 
   #report(): void {
-    const { now, firehose } = this.#deps
+    const { now } = this.#deps
     if (now() - this.#lastReportMs < reportEveryMs) return
     this.#lastReportMs = now()
-    for (const { vhost, samples, tally } of this.#lanes) {
-      const coverage = coverageOf(samples, firehose)
-      const { received, captured } = tally
-      this.#tell({
-        action: 'firehose.coverage',
-        message: `firehose of vhost '${vhost}': ${captured} of ${received} traces handed on`,
-        fields: {
-          vhost,
-          received,
-          captured,
-          ...(coverage && { coverage_ratio: coverage.ratio, broker_dropped_estimate: coverage.lost }),
-        },
-      })
+    for (const { vhost, meter, tally } of this.#lanes) {
+      this.#tell(coverageReport(vhost, tally, meter))
     }
   }
 

@@ -1,26 +1,34 @@
-import type { CoverageSample } from './coverage.ts'
+import type { CoverageMeter } from './coverage-meter.ts'
 import type { Tally } from './session.ts'
 
 /** One vhost of the firehose: what it counts, and how it fares. */
 export interface Lane {
   readonly vhost: string
   readonly tally: Tally
-  samples: readonly CoverageSample[]
+  /** Absent where nobody answers for the broker's counters. */
+  readonly meter: CoverageMeter | undefined
   /** Why nothing is consumed; undefined while it is. */
   detail: string | undefined
-  /** As last seen; undefined before the first look. */
+  /** As last seen; undefined before the first look, and where the vhost is not shown to us. */
   isTracing: boolean | undefined
+  /** The trace queue lets one node's traces through, for there are others. */
+  isClustered: boolean
   /** Somebody else had switched it on: then it is not ours to switch off when we leave. */
   wasFoundOn: boolean
+  /** What was handed to the transport and is not durable yet: the next session waits for it. */
+  handedOn: Promise<void>
 }
 
-export function createLane(vhost: string): Lane {
+export function createLane(vhost: string, meterOf: (tally: Tally) => CoverageMeter | undefined): Lane {
+  const tally = { received: 0, own: 0, captured: 0, dropped: 0, waiting: 0 }
   return {
     vhost,
-    tally: { received: 0, own: 0, captured: 0, fill: 0 },
-    samples: [],
+    tally,
+    meter: meterOf(tally),
     detail: 'connecting',
     isTracing: undefined,
+    isClustered: false,
     wasFoundOn: false,
+    handedOn: Promise.resolve(),
   }
 }

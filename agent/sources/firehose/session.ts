@@ -6,20 +6,25 @@ import type { Clock } from '../../../runtime/clock.ts'
 import { closeConnection } from '../../broker/close.ts'
 import { connectionName } from '../../broker/connection-name.ts'
 import { type AmqpOptions, connectBroker } from '../../broker/connection.ts'
-import type { Emit, Identity } from '../../source.ts'
+import type { Identity } from '../../source.ts'
 import { decodeTrace, isOwnTrace, type TraceContext } from './decode-trace.ts'
 import { createLatency } from './latency.ts'
-import { declareTraceQueue, maxQueueLength, type TraceBindings } from './queue.ts'
-import type { FirehoseTelemetry } from './telemetry.ts'
+import { declareTraceQueue, type TraceBindings } from './queue.ts'
+import type { DropReason, FirehoseTelemetry } from './telemetry.ts'
 import { refusalOf } from './version-gate.ts'
 
-/** What one vhost's firehose has seen so far; counters only grow. */
+/** What one vhost's firehose has seen so far. All but `waiting` only grow; received = own + captured + dropped + in hand. */
 export interface Tally {
+  /** Trace messages given to us by the broker. */
   received: number
+  /** Those of them that tell of Thump's own queues. */
   own: number
+  /** Durable in the transport. */
   captured: number
-  /** How full the trace queue was when last asked, as a share of its bound. */
-  fill: number
+  /** By us, for whatever reason. */
+  dropped: number
+  /** What waited in the trace queue when last asked; 0 while there is none. */
+  waiting: number
 }
 
 export interface SessionDeps {
@@ -27,7 +32,8 @@ export interface SessionDeps {
   readonly vhost: string
   readonly bindings: TraceBindings
   readonly identity: Identity
-  readonly emit: Emit
+  /** Resolves when they are durable, whatever becomes of this session. */
+  readonly handOn: (batch: readonly Emitted[]) => Promise<void>
   readonly now: Clock
   readonly telemetry: FirehoseTelemetry
   readonly describeBody: TraceContext['describeBody']
@@ -41,8 +47,6 @@ export interface SessionDeps {
 
 /** What may be unacknowledged at once: the bound of our memory. */
 const prefetch = 500
-/** Longer than this the transport is away: what is held is dropped and counted, and newer traces are read instead. */
-const holdLimitMs = 60_000
 
 /** One connection's life: declares, consumes, and ends only by throwing. The queue is gone when this returns. */
 export async function runSession(deps: SessionDeps, signal: AbortSignal): Promise<never> {
@@ -60,18 +64,18 @@ export async function runSession(deps: SessionDeps, signal: AbortSignal): Promis
       deps.identity.learn({ cluster })
     return await consume(connection, deps, signal)
   } finally {
-    deps.tally.fill = 0
+    deps.tally.waiting = 0
     await closeConnection(connection)
   }
 }
 
 async function consume(connection: ChannelModel, deps: SessionDeps, signal: AbortSignal): Promise<never> {
-  const broken = new AbortController()
-  const fail = (cause: Error) => broken.abort(cause)
   const channel = await connection.createChannel()
+  const broken = new AbortController()
+  const fail = (error: Error) => broken.abort(error)
   channel.on('error', fail)
   channel.on('close', () => fail(new Error('the broker closed the channel')))
-  connection.on('close', (cause?: Error) => fail(cause ?? new Error('the broker closed the connection')))
+  connection.on('close', (error?: Error) => fail(error ?? new Error('the broker closed the connection')))
   const ends = AbortSignal.any([signal, broken.signal])
   const inbox: ConsumeMessage[] = []
   const wake = new EventTarget()
@@ -81,15 +85,23 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
     const queue = await declareTraceQueue(channel, deps.bindings, await deps.onlyNode(ends))
     await channel.consume(queue, (message) => {
       if (message === null) fail(new Error(`queue '${queue}' was deleted`))
-      else inbox.push(message)
-      wake.dispatchEvent(new Event('message'))
+      else {
+        deps.tally.received++
+        inbox.push(message)
+      }
+      // Told once for all that one read of the socket brings.
+      if (message === null || inbox.length === 1) wake.dispatchEvent(new Event('message'))
     })
-    asking = setInterval(() => void askFill(channel, queue, deps.tally), deps.fillEveryMs)
+    asking = setInterval(() => void askWaiting(channel, queue, deps.tally), deps.fillEveryMs)
     deps.onConsuming()
     const forward = createForward(deps)
+    const ended = new Promise<never>((_, reject) => {
+      ends.addEventListener('abort', () => reject(ends.reason as Error), { once: true })
+    })
+    ended.catch(() => {})
     for (;;) {
       ends.throwIfAborted()
-      if (inbox.length > 0) await forward(channel, inbox.splice(0), ends)
+      if (inbox.length > 0) await Promise.race([forward(channel, inbox.splice(0)), ended])
       else await once(wake, 'message', { signal: ends })
     }
   } catch (error) {
@@ -98,65 +110,58 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
     throw error
   } finally {
     clearInterval(asking)
+    deps.telemetry.read(inbox.length)
+    drop(deps, 'session-ended', inbox.length)
   }
 }
 
-async function askFill(channel: Channel, queue: string, tally: Tally): Promise<void> {
+function drop({ tally, telemetry }: SessionDeps, reason: DropReason, count = 1): undefined {
+  if (count === 0) return
+  if (reason === 'own') tally.own += count
+  else tally.dropped += count
+  telemetry.dropped(reason, count)
+}
+
+async function askWaiting(channel: Channel, queue: string, tally: Tally): Promise<void> {
   // A channel that is closing is told of elsewhere.
   const answer = await channel.checkQueue(queue).catch(() => undefined)
-  if (answer) tally.fill = answer.messageCount / maxQueueLength
+  if (answer) tally.waiting = answer.messageCount
 }
 
 function createForward(deps: SessionDeps) {
-  const { identity, telemetry, tally, now } = deps
+  const { identity, telemetry, now } = deps
   const addLatency = createLatency()
-  return async (channel: Channel, messages: ConsumeMessage[], ends: AbortSignal): Promise<void> => {
+  const eventOf = (message: ConsumeMessage): Emitted['event'] | undefined => {
+    const { routingKey } = message.fields
+    if (isOwnTrace(routingKey)) return drop(deps, 'own')
+    const atMs = now()
+    if (!deps.mayPass(atMs)) return drop(deps, 'rate')
+    const headers = (message.properties.headers ?? {}) as Record<string, unknown>
+    const context = { identity, atMs, sequence: deps.nextSequence(), describeBody: deps.describeBody }
+    const decoded = decodeTrace({ routingKey, headers, body: message.content }, context)
+    if (decoded.kind === 'drop') return drop(deps, decoded.reason)
+    addLatency(decoded.event, atMs)
+    return decoded.event
+  }
+  return async (channel: Channel, messages: readonly ConsumeMessage[]): Promise<void> => {
     const key = streamKey(identity.keyNode(), 'firehose')
     const batch: Emitted[] = []
     for (const message of messages) {
-      const { routingKey } = message.fields
-      tally.received++
-      if (isOwnTrace(routingKey)) {
-        tally.own++
-        telemetry.dropped('own')
-        continue
-      }
-      const atMs = now()
-      if (!deps.mayPass(atMs)) {
-        telemetry.dropped('rate')
-        continue
-      }
-      const headers = (message.properties.headers ?? {}) as Record<string, unknown>
-      const context = { identity, atMs, sequence: deps.nextSequence(), describeBody: deps.describeBody }
-      const decoded = decodeTrace({ routingKey, headers, body: message.content }, context)
-      if (decoded.kind === 'drop') {
-        telemetry.dropped(decoded.reason)
-        continue
-      }
-      addLatency(decoded.event, atMs)
-      batch.push({ topic: 'AMQP', key, event: decoded.event })
+      const event = eventOf(message)
+      if (event) batch.push({ topic: 'AMQP', key, event })
     }
     telemetry.read(messages.length)
-    if (batch.length > 0) await handOn(batch, deps, ends)
-    ends.throwIfAborted()
+    if (batch.length > 0) await deps.handOn(batch)
+    // A channel that has closed meanwhile takes no acknowledgement, and needs none: its queue is gone.
     const last = messages.at(-1)
-    if (last) channel.ack(last, true)
+    if (last) acknowledge(channel, last)
   }
 }
 
-async function handOn(batch: readonly Emitted[], { emit, tally, telemetry }: SessionDeps, ends: AbortSignal) {
-  const held = new AbortController()
-  const timer = setTimeout(() => held.abort(new Error('the transport is away')), holdLimitMs)
-  const onEnd = () => held.abort(ends.reason)
-  ends.addEventListener('abort', onEnd, { once: true })
+function acknowledge(channel: Channel, message: ConsumeMessage): void {
   try {
-    await emit.events(batch, held.signal)
-    tally.captured += batch.length
-  } catch (cause) {
-    if (!held.signal.aborted) throw cause
-    telemetry.dropped('transport-away', batch.length)
-  } finally {
-    clearTimeout(timer)
-    ends.removeEventListener('abort', onEnd)
+    channel.ack(message, true)
+  } catch {
+    // IllegalOperationError: the channel is closed, which the session hears of by itself.
   }
 }

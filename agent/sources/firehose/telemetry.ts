@@ -1,8 +1,9 @@
 import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
+import type { Measured } from './coverage-meter.ts'
 import { stopReasons, type StopReason } from './guard.ts'
 
-export type DropReason = 'own' | 'malformed' | 'rate' | 'transport-away'
+export type DropReason = 'own' | 'malformed' | 'rate' | 'session-ended' | 'stopping'
 
 /** Log lines and counters of the firehose, in one place; one failure is told once, then "recovered" with a count. */
 export function createFirehoseTelemetry(deps: { log: Logger; metrics: Metrics }) {
@@ -12,12 +13,22 @@ export function createFirehoseTelemetry(deps: { log: Logger; metrics: Metrics })
   const dropped = metrics.counter('thump_events_dropped_total', 'Events dropped by reason', ['source', 'reason'])
   const coverage = metrics.gauge(
     'thump_firehose_coverage_ratio',
-    "Traces captured, as a share of the publishes and deliveries in the broker's own counters",
+    "Traces captured, as a share of the publishes and deliveries in the node's own counters, over five minutes",
     ['vhost'],
   )
   const lost = metrics.gauge(
     'thump_firehose_broker_dropped_estimate',
-    'Trace messages the broker is estimated to have dropped; it does not tell',
+    'Traces the broker is estimated to have dropped since the start; it does not tell',
+    ['vhost'],
+  )
+  const happened = metrics.gauge(
+    'thump_firehose_happened',
+    "Publishes and deliveries since the start by the node's own counters, for the firehose's bindings",
+    ['vhost'],
+  )
+  const unwatched = metrics.gauge(
+    'thump_firehose_unwatched',
+    'Those of them while no trace queue stood: stopped, or not connected',
     ['vhost'],
   )
   const open = metrics.gauge('thump_firehose_open', '1 while the firehose may run, 0 while it is stopped for safety')
@@ -29,9 +40,13 @@ export function createFirehoseTelemetry(deps: { log: Logger; metrics: Metrics })
     log,
     read: (count: number) => read.inc({ source: 'firehose' }, count),
     dropped: (reason: DropReason, count = 1) => dropped.inc({ source: 'firehose', reason }, count),
-    coverage: (vhost: string, ratio: number, lostMessages: number) => {
-      coverage.set({ vhost }, ratio)
-      lost.set({ vhost }, lostMessages)
+    measured: (vhost: string, found: Measured) => {
+      // Where nothing can be said, no value rather than an old one.
+      if (found.ratio === undefined) coverage.remove({ vhost })
+      else coverage.set({ vhost }, found.ratio)
+      lost.set({ vhost }, found.lost)
+      unwatched.set({ vhost }, found.unwatched)
+      happened.set({ vhost }, found.happened)
     },
     stopped: (reason: StopReason, facts: object) => {
       open.set(0)

@@ -61,8 +61,9 @@ export function createTracingKeeper({ tracing, switchedOn, telemetry, tell }: Tr
 }
 
 function whyOff(wasOn: boolean, uptimeMs = Infinity): string {
-  if (!wasOn) return 'tracing is off'
-  return uptimeMs < justStartedMs ? 'the restart of the node switched it off' : 'it was switched off'
+  const hasJustStarted = uptimeMs < justStartedMs
+  if (wasOn) return hasJustStarted ? 'the restart of the node switched it off' : 'it was switched off'
+  return hasJustStarted ? 'tracing is off, as after every start of the node, which was just now' : 'tracing is off'
 }
 
 async function switchTracing(

@@ -1,6 +1,5 @@
 import { askManagement, type ManagementAccount } from '../../broker/management.ts'
 import type { Identity } from '../../source.ts'
-import type { TraceBindings } from './queue.ts'
 
 export interface BrokerView {
   readonly memory?: number
@@ -10,8 +9,9 @@ export interface BrokerView {
 
 export interface VhostView {
   readonly isTracing: boolean
-  /** The vhost's own counters for the bound exchanges and queues; undefined where patterns cannot be counted. */
-  readonly counters?: { readonly published: number; readonly delivered: number }
+  /** Of the whole cluster, Thump's own queues among them. */
+  readonly published: number
+  readonly delivered: number
 }
 
 type Table = Readonly<Record<string, unknown>>
@@ -37,40 +37,23 @@ export function createWatcher(account: ManagementAccount, identity: Identity) {
       const nodes: unknown = await askManagement(account, '/nodes?columns=name', signal)
       return Array.isArray(nodes) && nodes.length < 2 ? undefined : await node(signal)
     },
-    async vhost(vhost: string, bindings: TraceBindings, signal: AbortSignal): Promise<VhostView> {
-      const answer = await askManagement(account, `/vhosts/${encodeURIComponent(vhost)}`, signal)
-      const isTracing = answer['tracing'] === true
-      const published = await countOf(bindings.publish, numberIn(answer, 'publish'), (name) =>
-        statOf(`/exchanges/${encodeURIComponent(vhost)}/${encodeURIComponent(name)}`, 'publish_in', signal),
-      )
-      const delivered = await countOf(bindings.deliver, numberIn(answer, 'deliver_get'), (name) =>
-        statOf(`/queues/${encodeURIComponent(vhost)}/${encodeURIComponent(name)}`, 'deliver_get', signal),
-      )
-      if (published === undefined || delivered === undefined) return { isTracing }
-      return { isTracing, counters: { published, delivered } }
+    /**
+     * All vhosts that the user may see, by name. The list and not each one: to ask for one takes more than monitoring,
+     * and a refusal is a line in the broker's log each time.
+     */
+    async vhosts(signal: AbortSignal): Promise<ReadonlyMap<string, VhostView>> {
+      const columns = 'name,tracing,message_stats.publish,message_stats.deliver_get'
+      const listed: unknown = await askManagement(account, `/vhosts?columns=${columns}`, signal)
+      const views = new Map<string, VhostView>()
+      for (const vhost of Array.isArray(listed) ? (listed as Table[]) : []) {
+        const { name, tracing } = vhost
+        if (typeof name !== 'string') continue
+        const [published, delivered] = [numberIn(vhost, 'publish'), numberIn(vhost, 'deliver_get')]
+        views.set(name, { isTracing: tracing === true, published, delivered })
+      }
+      return views
     },
   }
-
-  async function statOf(path: string, name: string, signal: AbortSignal): Promise<number> {
-    // An exchange or queue that is not there yet has counted nothing.
-    const answer = await askManagement(account, path, signal).catch(() => ({}))
-    return numberIn(answer, name)
-  }
-}
-
-/** As many names as are asked for one by one. */
-const maxNames = 20
-
-async function countOf(
-  patterns: readonly string[],
-  all: number,
-  one: (name: string) => Promise<number>,
-): Promise<number | undefined> {
-  if (patterns.includes('#')) return all
-  if (patterns.length > maxNames || patterns.some((pattern) => /[*#]/.test(pattern))) return undefined
-  let sum = 0
-  for (const name of patterns) sum += await one(name)
-  return sum
 }
 
 function numberIn(answer: Table, name: string): number {

@@ -119,13 +119,13 @@ export async function fakeManagement(vhost: string, cleanups: Cleanups) {
     let body = ''
     request.on('data', (chunk: Buffer) => (body += chunk.toString()))
     request.on('end', () => {
-      if (path === `/api/vhosts/${vhost}`) broker.looks++
+      if (path === '/api/vhosts') broker.looks++
       if (request.method === 'PUT') broker.switched.push((JSON.parse(body) as { tracing: boolean }).tracing)
       const answers: Record<string, unknown> = {
         '/api/overview': { node: 'rabbit@fake' },
         '/api/nodes': [{ name: 'rabbit@fake' }],
         '/api/nodes/rabbit%40fake': { mem_used: broker.memory * 1000, mem_limit: 1000, mem_alarm: broker.isAlarmed },
-        [`/api/vhosts/${vhost}`]: { tracing: broker.isTracing },
+        '/api/vhosts': [{ name: vhost, tracing: broker.isTracing }],
       }
       response.writeHead(broker.isAway ? 503 : 200).end(JSON.stringify(answers[path] ?? {}))
     })

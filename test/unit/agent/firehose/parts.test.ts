@@ -1,9 +1,11 @@
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { type BodyOptions, createBodyDescriber } from '../../../../agent/sources/firehose/body.ts'
-import { addSample, type CoverageSample, coverageOf } from '../../../../agent/sources/firehose/coverage.ts'
+import { addSample, type CoverageSample, coverageOf, lostBetween } from '../../../../agent/sources/firehose/coverage.ts'
+import { addedSince, seriesOf } from '../../../../agent/sources/firehose/counter-series.ts'
 import { bindingKeysOf } from '../../../../agent/sources/firehose/queue.ts'
 import { createRateLimit } from '../../../../agent/sources/firehose/rate-limit.ts'
+import { matchesTopic } from '../../../../agent/sources/firehose/topic-pattern.ts'
 import { refusalOf } from '../../../../agent/sources/firehose/version-gate.ts'
 
 function describeBody(body: Buffer | string, properties: object = {}, changes: Partial<BodyOptions> = {}) {
@@ -66,46 +68,95 @@ describe('a body', () => {
 })
 
 describe('coverage', () => {
-  const all = { publish: ['#'], deliver: ['#'] }
-  const zero = { atMs: 0, captured: 0, received: 0, own: 0, published: 0, delivered: 0 }
-  const over = (last: Partial<CoverageSample>, bindings = all) =>
-    coverageOf([zero, { ...zero, atMs: 1000, ...last }], bindings)
+  const zero: CoverageSample = { atMs: 0, happened: 0, watched: 0, received: 0, waiting: 0, captured: 0 }
+  const over = (change: Partial<CoverageSample>) => {
+    const last = { ...zero, atMs: 1000, ...change }
+    return { ratio: coverageOf([zero, last]), lost: lostBetween(zero, last) }
+  }
 
-  test('is one when each publish and delivery was captured; our own queue’s deliveries do not count', () => {
-    expect(over({ published: 100, delivered: 100 + 210, received: 210, own: 10, captured: 200 })).toEqual({
-      ratio: 200 / 200,
-      lost: 0,
+  test('is one when each publish and delivery was captured', () => {
+    expect(over({ happened: 200, watched: 200, received: 200, captured: 200 })).toEqual({ ratio: 1, lost: 0 })
+  })
+
+  test('tells what the broker dropped from what we did, from what waits, and from what nobody watched', () => {
+    // 500 happened, 400 of them while the queue stood; we were given 300, 20 wait, and 100 arrived.
+    expect(over({ happened: 500, watched: 400, received: 300, waiting: 20, captured: 100 })).toEqual({
+      ratio: 0.2,
+      lost: 80,
     })
   })
 
-  test('tells what the broker dropped from what we did', () => {
-    // 400 happened, the broker gave us 300 of them, and we handed on 100.
-    expect(over({ published: 200, delivered: 200 + 300, received: 300, captured: 100 })).toEqual({
-      ratio: 0.25,
-      lost: 100,
-    })
+  test('says nothing of a handful', () => {
+    expect(over({ happened: 5, watched: 5, received: 5, captured: 5 }).ratio).toBeUndefined()
+    expect(coverageOf([])).toBeUndefined()
   })
 
-  test('counts only what is bound', () => {
-    expect(
-      over({ published: 100, delivered: 999, received: 50, captured: 50 }, { publish: ['#'], deliver: [] }),
-    ).toEqual({ ratio: 0.5, lost: 50 })
-    expect(over({ delivered: 100, received: 50, captured: 50 }, { publish: [], deliver: ['q'] })).toEqual({
-      ratio: 0.5,
-      lost: 50,
-    })
-  })
-
-  test('says nothing of a handful, and begins anew when the broker’s counters went back', () => {
-    expect(over({ published: 5, captured: 5, received: 5 })).toBeUndefined()
-    const samples = addSample([{ ...zero, published: 900 }], { ...zero, atMs: 5000, published: 3 })
-    expect(samples).toHaveLength(1)
+  test('is never more than all: counters are read a moment before', () => {
+    expect(over({ happened: 100, watched: 100, received: 110, captured: 110 })).toEqual({ ratio: 1, lost: 0 })
   })
 
   test('looks back five minutes', () => {
     const samples = addSample([zero, { ...zero, atMs: 100_000 }], { ...zero, atMs: 350_000 })
     expect(samples.map(({ atMs }) => atMs)).toEqual([100_000, 350_000])
   })
+})
+
+describe('what a node counted', () => {
+  const text = [
+    '# TYPE rabbitmq_detailed_exchange_messages_published_total counter',
+    'rabbitmq_detailed_exchange_messages_published_total{vhost="/",exchange="shop.in"} 7',
+    'rabbitmq_detailed_exchange_messages_published_total{vhost="/",exchange=""} 5',
+    'rabbitmq_detailed_exchange_messages_published_total{vhost="other",exchange="shop.in"} 1000',
+    'rabbitmq_detailed_exchange_messages_confirmed_total{vhost="/",exchange="shop.in"} 1000',
+    String.raw`rabbitmq_detailed_queue_messages_delivered_ack_total{vhost="/",queue="say \"hi\", all"} 3`,
+    'rabbitmq_detailed_queue_get_total{vhost="/",queue="shop.orders"} 2',
+    'rabbitmq_detailed_queue_get_empty_total{vhost="/",queue="shop.orders"} 1000',
+    'rabbitmq_detailed_queue_messages_delivered_ack_total{vhost="/",queue="mon.fh.x"} 1000',
+  ].join('\n')
+  const sumOf = (publish: string[], deliver: string[]) =>
+    addedSince(new Map(), seriesOf(text, '/', { publish, deliver }))
+
+  test.each([
+    [['#'], ['#'], 17],
+    [['shop.*'], [], 7],
+    [['amq.default'], [], 5],
+    [[], ['shop.#'], 2],
+    [[], ['say "hi", all'], 3],
+    [['none'], ['none'], 0],
+  ])('publishes to %j and deliveries from %j: %i, its own queues left out', (publish, deliver, sum) => {
+    expect(sumOf(publish, deliver)).toBe(sum)
+  })
+
+  test('adds what grew, the whole of what began or began anew, and forgets what is gone', () => {
+    const before = new Map([
+      ['grows', 10],
+      ['restarts', 100],
+      ['goes', 50],
+    ])
+    const after = new Map([
+      ['grows', 12],
+      ['restarts', 3],
+      ['begins', 4],
+    ])
+    expect(addedSince(before, after)).toBe(2 + 3 + 4)
+  })
+})
+
+test.each([
+  ['#', '', true],
+  ['*', '', true],
+  ['*', 'a', true],
+  ['*', 'a.b', false],
+  ['a.*', 'a.b', true],
+  ['a.#', 'a', true],
+  ['a.#', 'a.b.c', true],
+  ['#.c', 'a.b.c', true],
+  ['#.c', 'a.b', false],
+  ['a.#.d', 'a.d', true],
+  ['a.*.d', 'a.d', false],
+  ['a', 'b', false],
+])('the pattern %s matches the name "%s": %s', (pattern, name, expected) => {
+  expect(matchesTopic(pattern, name)).toBe(expected)
 })
 
 test('the rate limit lets a second’s worth pass at once and refills with time, and a clock set back does not stop it', () => {
