@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Broker } from '../../demo/broker/start-broker.ts'
+import { sleep } from '../../runtime/retry.ts'
+import { Shutdown } from '../../runtime/shutdown.ts'
+import { eventually } from '../servers/eventually.ts'
+import { startKafka } from '../servers/kafka.ts'
+import { type RabbitmqVersion, startRabbitmq } from '../servers/rabbitmq.ts'
+import { runThump, type ThumpProcess } from '../servers/run-thump.ts'
+import type { BenchTable } from './bench.ts'
+
+const modes = ['off', 'plain consumer', 'thump', 'thump with bodies', 'thump as shipped'] as const
+type Mode = (typeof modes)[number]
+type Row = Record<string, string | number>
+
+const program = join(import.meta.dirname, 'firehose-load.ts')
+/** The guard waits ten seconds before it takes a flood for one. */
+const guardS = 16
+
+/** Throughput of a real broker without tracing, and with it under a plain consumer and under Thump, as ratios of one run. */
+export async function againstBroker(version: RabbitmqVersion, seconds: number): Promise<BenchTable> {
+  const shutdown = new Shutdown()
+  try {
+    const [rabbit, log] = await Promise.all([startRabbitmq(version), startKafka()])
+    const broker = shutdown.own('rabbitmq', rabbit)
+    const kafka = shutdown.own('kafka', log)
+    const rows: Row[] = []
+    for (const [name, rate] of [
+      ['1,000/s', 1000],
+      ['5,000/s', 5000],
+      ['saturated', 0],
+    ] as const) {
+      let off = 0
+      for (const mode of modes) {
+        if (mode === 'thump as shipped' && rate === 1000) continue
+        const row = await measure(broker, kafka.brokers, mode, rate, seconds)
+        if (mode === 'off') off = Number(row['messages/s'])
+        rows.push({ load: name, tracing: mode, ...row, 'to off': Number(row['messages/s']) / off })
+      }
+    }
+    return { title: `RabbitMQ ${version}: 1 KiB messages, each published and delivered once`, rows }
+  } finally {
+    await shutdown.run(AbortSignal.timeout(60_000))
+  }
+}
+
+async function measure(
+  broker: Broker,
+  kafka: readonly string[],
+  mode: Mode,
+  rate: number,
+  seconds: number,
+): Promise<Row> {
+  const shutdown = new Shutdown()
+  try {
+    await broker.ctl(mode === 'off' ? 'trace_off' : 'trace_on')
+    const agent = mode.startsWith('thump') ? await startAgent(broker, kafka, mode, shutdown) : undefined
+    if (mode === 'plain consumer') await startConsumer(broker, shutdown)
+    await load(broker, rate, mode === 'thump as shipped' ? guardS : 1)
+    const before = {
+      broker: cpuSeconds(broker.pid()),
+      agent: agent && cpuSeconds(agent.pid),
+      read: agent && (await readBy(agent)),
+    }
+    const { sent, perSecond } = await load(broker, rate, seconds)
+    const brokerS = cpuSeconds(broker.pid()) - before.broker
+    const row: Row = { 'messages/s': perSecond, 'broker µs a message': (brokerS / sent) * 1e6 }
+    if (!agent || before.agent === undefined || before.read === undefined)
+      return { ...row, 'agent µs a trace': '', 'traces read': '' }
+    const read = (await settled(agent)) - before.read
+    const agentS = cpuSeconds(agent.pid) - before.agent
+    return { ...row, 'agent µs a trace': read > 0 ? (agentS / read) * 1e6 : '', 'traces read': read / (2 * sent) }
+  } finally {
+    await shutdown.run(AbortSignal.timeout(30_000))
+  }
+}
+
+async function startAgent(
+  broker: Broker,
+  brokers: readonly string[],
+  mode: Mode,
+  shutdown: Shutdown,
+): Promise<ThumpProcess> {
+  const account = { username: 'guest', password: 'guest' }
+  const limits = mode === 'thump as shipped' ? {} : { maxRate: 1_000_000, stopWhen: { memory: 1 } }
+  const config = {
+    transport: { kind: 'kafka', kafka: { brokers, createTopics: { partitions: 1 } } },
+    agent: {
+      amqp: { url: broker.amqpUrl, ...account },
+      events: { enabled: false },
+      resources: { url: broker.managementUrl, queues: 'off' },
+      firehose: { enabled: true, ...limits, payload: mode === 'thump with bodies' ? 'excerpt' : 'none' },
+      ...(mode === 'thump as shipped' && { tracing: account }),
+    },
+  }
+  const agent = await runThump(['agent', '--set', 'dataDir=data'], { config: JSON.stringify(config) })
+  shutdown.add('agent', async () => void (await agent.kill()))
+  await agent.ready()
+  return agent
+}
+
+async function startConsumer(broker: Broker, shutdown: Shutdown): Promise<void> {
+  const child = spawn(process.execPath, [program, 'consume', broker.amqpUrl], { stdio: ['ignore', 'pipe', 'inherit'] })
+  shutdown.add('consumer', async () => void child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+}
+
+async function load(broker: Broker, rate: number, seconds: number): Promise<{ sent: number; perSecond: number }> {
+  const args = [program, 'publish', broker.amqpUrl, String(rate), String(seconds)]
+  const child: ChildProcess = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let printed = ''
+  child.stdout?.on('data', (chunk: Buffer) => (printed += chunk.toString()))
+  await once(child, 'close')
+  return JSON.parse(printed) as { sent: number; perSecond: number }
+}
+
+async function readBy(agent: ThumpProcess): Promise<number> {
+  const text = await (await fetch(`${agent.healthUrl}/metrics`)).text()
+  return Number(/^thump_events_read_total\{source="firehose"\} (\S+)$/m.exec(text)?.[1] ?? 0)
+}
+
+/** Once nothing more comes. */
+async function settled(agent: ThumpProcess): Promise<number> {
+  let last = -1
+  return await eventually(
+    async () => {
+      await sleep(500)
+      const read = await readBy(agent)
+      if (read === last) return read || undefined
+      last = read
+      return undefined
+    },
+    { what: 'every trace read' },
+  ).catch(() => last)
+}
+
+/** User and system time of a process so far. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
