@@ -1,11 +1,11 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
-import { once } from 'node:events'
 import type { Emitted } from '../../../event/encode.ts'
 import { streamKey } from '../../../event/encode.ts'
 import type { Clock } from '../../../runtime/clock.ts'
 import { closeConnection } from '../../broker/close.ts'
 import { connectionName } from '../../broker/connection-name.ts'
 import { type AmqpOptions, connectBroker } from '../../broker/connection.ts'
+import { sleep } from '../../../runtime/retry.ts'
 import type { Identity } from '../../source.ts'
 import { decodeTrace, isOwnTrace, type TraceContext } from './decode-trace.ts'
 import { createLatency } from './latency.ts'
@@ -47,6 +47,9 @@ export interface SessionDeps {
 
 /** What may be unacknowledged at once: the bound of our memory. */
 const prefetch = 500
+/** Traces are gathered for so long, or until a good part of the window is full: each batch costs an acknowledgement and a request. */
+const lingerMs = 100
+const fullBatch = prefetch / 2
 
 /** One connection's life: declares, consumes, and ends only by throwing. The queue is gone when this returns. */
 export async function runSession(deps: SessionDeps, signal: AbortSignal): Promise<never> {
@@ -78,7 +81,8 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
   connection.on('close', (error?: Error) => fail(error ?? new Error('the broker closed the connection')))
   const ends = AbortSignal.any([signal, broken.signal])
   const inbox: ConsumeMessage[] = []
-  const wake = new EventTarget()
+  let wake = () => {}
+  const woken = () => new Promise<void>((resolve) => (wake = resolve))
   let asking: NodeJS.Timeout | undefined
   try {
     await channel.prefetch(prefetch)
@@ -89,20 +93,16 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
         deps.tally.received++
         inbox.push(message)
       }
-      // Told once for all that one read of the socket brings.
-      if (message === null || inbox.length === 1) wake.dispatchEvent(new Event('message'))
+      if (message === null || inbox.length === 1 || inbox.length === fullBatch) wake()
     })
     asking = setInterval(() => void askWaiting(channel, queue, deps.tally), deps.fillEveryMs)
     deps.onConsuming()
     const forward = createForward(deps)
-    const ended = new Promise<never>((_, reject) => {
-      ends.addEventListener('abort', () => reject(ends.reason as Error), { once: true })
-    })
-    ended.catch(() => {})
     for (;;) {
+      if (inbox.length === 0) await orEnd(woken(), ends)
+      if (inbox.length < fullBatch) await orEnd(Promise.race([woken(), sleep(lingerMs)]), ends)
       ends.throwIfAborted()
-      if (inbox.length > 0) await Promise.race([forward(channel, inbox.splice(0)), ended])
-      else await once(wake, 'message', { signal: ends })
+      await orEnd(forward(channel, inbox.splice(0)), ends)
     }
   } catch (error) {
     // The channel's own error says why (403, 404); the call that failed on it says only that it did.
@@ -113,6 +113,16 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
     deps.telemetry.read(inbox.length)
     drop(deps, 'session-ended', inbox.length)
   }
+}
+
+/** What `work` comes to, unless the end comes first. Leaves nothing behind on a signal that lives for days. */
+function orEnd(work: Promise<void>, ends: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onEnd = () => reject(ends.reason as Error)
+    ends.addEventListener('abort', onEnd, { once: true })
+    work.then(resolve, reject).finally(() => ends.removeEventListener('abort', onEnd))
+    if (ends.aborted) onEnd()
+  })
 }
 
 function drop({ tally, telemetry }: SessionDeps, reason: DropReason, count = 1): undefined {
