@@ -64,14 +64,15 @@ export function createCoverageMeter({ account, vhost, bindings, tally }: MeterDe
     /** One look. Throws for want of an answer; `measured` then says why. */
     async look(around: Surroundings, signal: AbortSignal): Promise<void> {
       const more = await added(around, signal)
-      const { received, own, captured, waiting } = tally
+      const { waiting, capturedCounted: captured } = tally
+      const received = tally.received - tally.own - tally.uncounted
       // A queue that went in between was there for a part of the time: what it lost counts as lost.
       const isWatched = wasConsuming || around.isConsuming
       if (more === undefined && samples.length > 0) return
       wasConsuming = around.isConsuming
       happened += more ?? 0
       if (isWatched) watched += more ?? 0
-      const sample = { atMs: around.atMs, happened, watched, received: received - own, waiting, captured }
+      const sample = { atMs: around.atMs, happened, watched, received, waiting, captured }
       first ??= sample
       samples = addSample(samples, sample)
     },

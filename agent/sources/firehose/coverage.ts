@@ -5,7 +5,7 @@ export interface CoverageSample {
   readonly happened: number
   /** Those of them while the trace queue stood. */
   readonly watched: number
-  /** Traces given to us, whatever we did with them; Thump's own left out. */
+  /** Traces given to us, whatever we did with them; Thump's own, and those that nobody counts, left out. */
   readonly received: number
   /** Traces that wait in the trace queue: the broker has not dropped them. */
   readonly waiting: number

@@ -21,6 +21,7 @@ import { runSession, type Tally } from './session.ts'
 import { createFirehoseTelemetry } from './telemetry.ts'
 import type { SwitchedOn } from './switched.ts'
 import { createTracingKeeper } from './tracing.ts'
+import { refusalOf } from './version-gate.ts'
 import { type BrokerView, createWatcher, type VhostView } from './watcher.ts'
 
 export interface FirehoseDeps {
@@ -191,7 +192,10 @@ class Firehose implements SourceStatus {
   #handOn(lane: Lane, batch: readonly Emitted[]): Promise<void> {
     const { tally } = lane
     const handedOn = this.#deps.emit.events(batch, this.#givingUp.signal).then(
-      () => void (tally.captured += batch.length),
+      () => {
+        tally.captured += batch.length
+        for (const { event } of batch) if (event.rabbitmq?.channel !== 0) tally.capturedCounted++
+      },
       (cause: unknown) => {
         if (!this.#givingUp.signal.aborted) throw cause
         tally.dropped += batch.length
@@ -302,8 +306,11 @@ class Firehose implements SourceStatus {
 
   async #lookAt(lane: Lane, { isTracing }: VhostView, view: BrokerView | undefined): Promise<void> {
     // While it is stopped for safety, tracing is better off.
-    if (isTracing || this.#guard.phase === 'open')
-      await this.#tracing.saw(lane, isTracing, view?.uptimeMs, this.stopping.signal)
+    if (!isTracing && this.#guard.phase !== 'open') return
+    // Where tracing crashes channels it must not be switched on, nor asked for.
+    const { signal } = this.stopping
+    if (!isTracing && refusalOf(await this.#watcher?.version(signal), lane.vhost) !== undefined) return
+    await this.#tracing.saw(lane, isTracing, view?.uptimeMs, signal)
   }
 
   async #measure(lane: Lane, view: VhostView | undefined): Promise<void> {

@@ -20,7 +20,7 @@ export interface Lane {
 }
 
 export function createLane(vhost: string, meterOf: (tally: Tally) => CoverageMeter | undefined): Lane {
-  const tally = { received: 0, own: 0, captured: 0, dropped: 0, waiting: 0 }
+  const tally = { received: 0, own: 0, uncounted: 0, captured: 0, capturedCounted: 0, dropped: 0, waiting: 0 }
   return {
     vhost,
     tally,

@@ -19,8 +19,15 @@ export interface Tally {
   received: number
   /** Those of them that tell of Thump's own queues. */
   own: number
+  /**
+   * Those of sessions that the broker counts nowhere by exchange or queue: MQTT from 3.12 and AMQP 1.0 from 4.0 on, whose
+   * channel is 0 (a second AMQP 1.0 session of one connection is not told apart).
+   */
+  uncounted: number
   /** Durable in the transport. */
   captured: number
+  /** Those of them that the broker counts. */
+  capturedCounted: number
   /** By us, for whatever reason. */
   dropped: number
   /** What waited in the trace queue when last asked; 0 while there is none. */
@@ -61,7 +68,7 @@ export async function runSession(deps: SessionDeps, signal: AbortSignal): Promis
   try {
     signal.throwIfAborted()
     const { version, cluster_name: cluster } = connection.connection.serverProperties as Record<string, unknown>
-    const refusal = refusalOf(version)
+    const refusal = refusalOf(version, deps.vhost)
     if (refusal !== undefined) throw new Error(refusal)
     if (typeof cluster === 'string' && cluster !== '' && deps.identity.cluster() === undefined)
       deps.identity.learn({ cluster })
@@ -91,6 +98,7 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
       if (message === null) fail(new Error(`queue '${queue}' was deleted`))
       else {
         deps.tally.received++
+        if (message.properties.headers?.['channel'] === 0) deps.tally.uncounted++
         inbox.push(message)
       }
       if (message === null || inbox.length === 1 || inbox.length === fullBatch) wake()

@@ -32,6 +32,11 @@ export function createWatcher(account: ManagementAccount, identity: Identity) {
       const path = `/nodes/${encodeURIComponent(await node(signal))}?columns=${columns}`
       return brokerView(await askManagement(account, path, signal))
     },
+    /** Of the node that answers. */
+    async version(signal: AbortSignal): Promise<unknown> {
+      const { rabbitmq_version: version } = await askManagement(account, '/overview?columns=rabbitmq_version', signal)
+      return version
+    },
     /** The node whose traces are ours, where there are others; undefined on a broker of one node. */
     async onlyNode(signal: AbortSignal): Promise<string | undefined> {
       const nodes: unknown = await askManagement(account, '/nodes?columns=name', signal)

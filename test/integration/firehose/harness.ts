@@ -113,7 +113,15 @@ export async function watchFirehose(
 
 /** A management API whose answers a test sets: a broker's need cannot be had for the asking. */
 export async function fakeManagement(vhost: string, cleanups: Cleanups) {
-  const broker = { memory: 0.1, isAlarmed: false, isTracing: true, isAway: false, switched: [] as unknown[], looks: 0 }
+  const broker = {
+    memory: 0.1,
+    isAlarmed: false,
+    isTracing: true,
+    isAway: false,
+    version: '4.0.5',
+    switched: [] as unknown[],
+    looks: 0,
+  }
   const server = createServer((request, response) => {
     const path = (request.url ?? '').replace(/\?.*/, '')
     let body = ''
@@ -122,7 +130,7 @@ export async function fakeManagement(vhost: string, cleanups: Cleanups) {
       if (path === '/api/vhosts') broker.looks++
       if (request.method === 'PUT') broker.switched.push((JSON.parse(body) as { tracing: boolean }).tracing)
       const answers: Record<string, unknown> = {
-        '/api/overview': { node: 'rabbit@fake' },
+        '/api/overview': { node: 'rabbit@fake', rabbitmq_version: broker.version },
         '/api/nodes': [{ name: 'rabbit@fake' }],
         '/api/nodes/rabbit%40fake': { mem_used: broker.memory * 1000, mem_limit: 1000, mem_alarm: broker.isAlarmed },
         '/api/vhosts': [{ name: vhost, tracing: broker.isTracing }],

@@ -182,5 +182,5 @@ test.each([
   ['3.13.40', false],
   ['4.0.5', false],
 ])('version %s is refused: %s', (version, isRefused) => {
-  expect(refusalOf(version) !== undefined).toBe(isRefused)
+  expect(refusalOf(version, '/') !== undefined).toBe(isRefused)
 })
