@@ -11,6 +11,10 @@ export interface Lane {
   detail: string | undefined
   /** As last seen; undefined before the first look, and where the vhost is not shown to us. */
   isTracing: boolean | undefined
+  /** When tracing was last seen on. */
+  lastOnMs: number | undefined
+  /** Since when tracing is seen off without a word of the node's age, which would say why. */
+  unsureSinceMs: number | undefined
   /** The trace queue lets one node's traces through, for there are others. */
   isClustered: boolean
   /** Somebody else had switched it on: then it is not ours to switch off when we leave. */
@@ -27,6 +31,8 @@ export function createLane(vhost: string, meterOf: (tally: Tally) => CoverageMet
     meter: meterOf(tally),
     detail: 'connecting',
     isTracing: undefined,
+    lastOnMs: undefined,
+    unsureSinceMs: undefined,
     isClustered: false,
     wasFoundOn: false,
     handedOn: Promise.resolve(),

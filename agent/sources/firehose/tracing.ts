@@ -1,3 +1,4 @@
+import type { Clock } from '../../../runtime/clock.ts'
 import { askManagement, type ManagementAccount } from '../../broker/management.ts'
 import type { SelfReport } from '../../self-events.ts'
 import { traceCommand } from './diagnosis.ts'
@@ -10,23 +11,30 @@ export interface TracingDeps {
   readonly tracing?: ManagementAccount | undefined
   readonly switchedOn: SwitchedOn
   readonly telemetry: FirehoseTelemetry
+  readonly now: Clock
   readonly tell: (report: SelfReport) => void
 }
 
-/** A node that has been up for less has just lost its tracing by its restart. */
+/** A node that has just started does not know for a moment how long it has been up. */
+const maxUnsureMs = 30_000
+/** A node that has been up for less may have lost its tracing by its restart. */
 const justStartedMs = 10 * 60_000
 
 /** Keeps tracing on while the firehose may run: it costs the broker about a fifth even when nobody reads it. */
-export function createTracingKeeper({ tracing, switchedOn, telemetry, tell }: TracingDeps) {
+export function createTracingKeeper({ tracing, switchedOn, telemetry, tell, now }: TracingDeps) {
   return {
     canSwitch: tracing !== undefined,
     /** Notes what was seen of a vhost; where tracing is off, switches it on or says the command, once. */
     async saw(lane: Lane, isTracing: boolean, uptimeMs: number | undefined, signal: AbortSignal): Promise<void> {
       const before = lane.isTracing
+      const isUnsure = before === true && !isTracing && uptimeMs === undefined
+      lane.unsureSinceMs = isUnsure ? (lane.unsureSinceMs ?? now()) : undefined
+      if (lane.unsureSinceMs !== undefined && now() - lane.unsureSinceMs < maxUnsureMs) return
       lane.isTracing = isTracing
       if (isTracing) {
         // On, and by us: a crash left it so.
         lane.wasFoundOn ||= before === undefined && !switchedOn.has(lane.vhost)
+        lane.lastOnMs = now()
         return
       }
       if (tracing) {
@@ -42,7 +50,7 @@ export function createTracingKeeper({ tracing, switchedOn, telemetry, tell }: Tr
       tell({
         action: 'firehose.tracing-off',
         outcome: 'failure',
-        message: `no traces of vhost '${lane.vhost}': ${whyOff(before === true, uptimeMs)}; run: ${command}`,
+        message: `no traces of vhost '${lane.vhost}': ${whyOff(lane.lastOnMs, uptimeMs, now())}; run: ${command}`,
         fields: { vhost: lane.vhost, command },
       })
     },
@@ -60,10 +68,15 @@ export function createTracingKeeper({ tracing, switchedOn, telemetry, tell }: Tr
   }
 }
 
-function whyOff(wasOn: boolean, uptimeMs = Infinity): string {
-  const hasJustStarted = uptimeMs < justStartedMs
-  if (wasOn) return hasJustStarted ? 'the restart of the node switched it off' : 'it was switched off'
-  return hasJustStarted ? 'tracing is off, as after every start of the node, which was just now' : 'tracing is off'
+/** A node that started after tracing was last seen on has switched it off by that. */
+function whyOff(lastOnMs: number | undefined, uptimeMs: number | undefined, nowMs: number): string {
+  const startedMs = uptimeMs === undefined ? undefined : nowMs - uptimeMs
+  if (lastOnMs === undefined) {
+    const hasJustStarted = uptimeMs !== undefined && uptimeMs < justStartedMs
+    return hasJustStarted ? 'tracing is off, as after every start of the node, which was just now' : 'tracing is off'
+  }
+  if (startedMs !== undefined && startedMs > lastOnMs) return 'the restart of the node switched it off'
+  return 'it was switched off'
 }
 
 async function switchTracing(

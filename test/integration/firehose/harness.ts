@@ -132,7 +132,12 @@ export async function fakeManagement(vhost: string, cleanups: Cleanups) {
       const answers: Record<string, unknown> = {
         '/api/overview': { node: 'rabbit@fake', rabbitmq_version: broker.version },
         '/api/nodes': [{ name: 'rabbit@fake' }],
-        '/api/nodes/rabbit%40fake': { mem_used: broker.memory * 1000, mem_limit: 1000, mem_alarm: broker.isAlarmed },
+        '/api/nodes/rabbit%40fake': {
+          uptime: 3_600_000,
+          mem_used: broker.memory * 1000,
+          mem_limit: 1000,
+          mem_alarm: broker.isAlarmed,
+        },
         '/api/vhosts': [{ name: vhost, tracing: broker.isTracing }],
       }
       response.writeHead(broker.isAway ? 503 : 200).end(JSON.stringify(answers[path] ?? {}))
