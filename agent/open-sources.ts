@@ -8,6 +8,7 @@ import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { AmqpOptions } from './broker/connection.ts'
 import { type Correlator, correlatedCodes, createCorrelator } from './correlate/correlator.ts'
+import { countNodes } from './broker/management.ts'
 import { createKeepUp } from './correlate/keep-up.ts'
 import { parseAccessLine } from './parse/access/access.ts'
 import { entries } from './parse/catalogue/entries.ts'
@@ -109,6 +110,7 @@ function events(deps: OpenSourcesDeps, amqp: AmqpOptions, correlator: Correlator
     ...deps,
     amqp,
     events: agent.events,
+    countNodes: async (signal) => (management ? await countNodes(management, signal) : undefined),
     attribute: (event, isAgain) => correlator.attribute(event, isAgain),
     keepUp: createKeepUp({ correlator, dataDir, management, log, now: deps.now }),
   })

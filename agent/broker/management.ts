@@ -30,3 +30,9 @@ export async function askManagement(
     throw new UnavailableError('management API', new Error(`${response.status} to ${put ? 'PUT' : 'GET'} ${path}`))
   return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>)
 }
+
+/** How many nodes the cluster has, running or not. Throws UnavailableError. */
+export async function countNodes(account: ManagementAccount, signal: AbortSignal): Promise<number> {
+  const nodes = await askManagement(account, '/nodes?columns=name', signal)
+  return Array.isArray(nodes) ? nodes.length : 0
+}

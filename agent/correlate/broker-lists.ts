@@ -1,5 +1,5 @@
 import type { RabbitmqFields } from '../../event/event.ts'
-import { askManagement, type ManagementAccount } from '../broker/management.ts'
+import { askManagement, countNodes, type ManagementAccount } from '../broker/management.ts'
 import { type KnownConnection, maxConnections } from './connections.ts'
 import { queueFacts } from './queues.ts'
 
@@ -19,8 +19,7 @@ export async function readLists(account: ManagementAccount, signal: AbortSignal)
   // disable_stats: what a queue is costs the broker nothing, how full it is would (brokers before 3.9 ignore it).
   const wanted = 'disable_stats=true&columns=name,vhost,durable,auto_delete,exclusive,type,arguments'
   const queues = (await pages(account, `/queues?${wanted}`, signal)).map(queueOf)
-  const nodes = await askManagement(account, '/nodes?columns=name', signal)
-  return { connections, queues, nodes: Array.isArray(nodes) ? nodes.length : 0 }
+  return { connections, queues, nodes: await countNodes(account, signal) }
 }
 
 async function pages(

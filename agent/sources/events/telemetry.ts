@@ -1,6 +1,9 @@
 import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
 import type { Diagnosis } from './diagnosis.ts'
+import type { Opened } from './move.ts'
+
+export type EventsTelemetry = ReturnType<typeof createEventsTelemetry>
 
 /** Log lines and counters of the event source, in one place; one failure is told once, then "recovered" with a count. */
 export function createEventsTelemetry(deps: { log: Logger; metrics: Metrics }) {
@@ -13,6 +16,11 @@ export function createEventsTelemetry(deps: { log: Logger; metrics: Metrics }) {
   let told: Diagnosis['reason'] | undefined
   let failures = 0
   return {
+    opened: (kind: Opened['kind'], queue: string) => {
+      if (kind === 'draining') log.warn({ queue }, 'the event queue has other arguments: it is emptied, then made anew')
+      if (kind === 'differs') log.warn({ queue }, 'the event queue has other arguments, and is read as it is')
+    },
+    doubtful: (detail: string) => log.warn({ detail }, 'events of this node do not arrive'),
     read: () => read.inc({ source: 'events' }),
     dropped: (reason: string) => dropped.inc({ source: 'events', reason }),
     consuming: () => {

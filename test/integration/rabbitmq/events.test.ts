@@ -1,46 +1,17 @@
 import { connect } from 'amqplib'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createEventsSource, type EventsDeps } from '../../../agent/sources/events/events.ts'
-import { Secret } from '../../../runtime/config/secret.ts'
-import { silentLogger } from '../../../runtime/log.ts'
-import { createMetrics } from '../../../runtime/metrics.ts'
 import { eventually } from '../../servers/eventually.ts'
 import { type SharedRabbit, shared } from '../../servers/shared.ts'
-import { api, collector, testIdentity, unique } from './harness.ts'
+import { startWatching } from './event-source.ts'
+import { api, unique } from './harness.ts'
 
 const cleanups: Array<() => Promise<unknown>> = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-async function watch(
-  rabbit: SharedRabbit,
-  { queue = unique('mon.test-'), ...changes }: Partial<EventsDeps> & { queue?: string } = {},
-) {
-  const sink = collector()
-  const identity = testIdentity()
-  const source = createEventsSource({
-    amqp: { url: [rabbit.amqpUrl], username: 'guest', password: new Secret('guest') },
-    events: { vhost: '/', queue, maxLength: 1000 },
-    identity,
-    emit: sink.emit,
-    log: silentLogger,
-    metrics: createMetrics(),
-    now: Date.now,
-    backoff: { baseMs: 50, maxMs: 200 },
-    ...changes,
-  })
-  const started = await source.start()
-  cleanups.push(() => api(rabbit).call('DELETE', `/queues/%2F/${queue}`))
-  cleanups.push(() => started.stop())
-  return {
-    sink,
-    identity,
-    started,
-    queue,
-    ready: () => eventually(() => started.value.ready().ok, { what: 'the source ready' }),
-  }
-}
+const watch = (rabbit: SharedRabbit, request: Parameters<typeof startWatching>[2] = {}) =>
+  startWatching(rabbit, cleanups, request)
 
 async function client(rabbit: SharedRabbit, name: string) {
   const url = new URL(rabbit.amqpUrl)
@@ -172,9 +143,7 @@ describe.each(['rabbit310', 'rabbit40'] as const)('the event exchange of %s', (n
       write: '^mon\\.',
       read: '^mon\\.',
     })
-    const { started } = await watch(rabbit(), {
-      amqp: { url: [rabbit().amqpUrl], username: user, password: new Secret('pw') },
-    })
+    const { started } = await watch(rabbit(), { account: [user, 'pw'] })
     const { detail } = await eventually(() => {
       const state = started.value.ready()
       return state.detail?.includes('rabbitmqctl') ? state : undefined
