@@ -1,7 +1,8 @@
 import { encodeEvent, type Emitted } from '../event/encode.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
-import type { OutRecord, Producer } from '../transport/transport.ts'
+import { type PackedRecords, unpack } from '../transport/packed-records.ts'
+import type { OutRecord, Producer, SendResult } from '../transport/transport.ts'
 import type { Emit } from './source.ts'
 
 /** Hands events to the transport and counts what became of them. What the transport refuses for good is a counted, named drop. */
@@ -11,23 +12,32 @@ export function createEmitter({ producer, log, metrics }: { producer: Producer; 
     'source',
     'reason',
   ])
-  const records = async (batch: readonly OutRecord[], signal: AbortSignal): Promise<void> => {
-    if (batch.length === 0) return
-    const { rejected } = await producer.send(batch, signal)
-    for (const { index, reason, error } of rejected) {
+  const settle = (sent: SendResult, byTopic: Map<string, number>, at: (index: number) => OutRecord | undefined) => {
+    for (const { index, reason, error } of sent.rejected) {
+      const record = at(index)
       dropped.inc({ source: 'transport', reason })
-      log.warn(
-        { key: batch[index]?.key, id: batch[index]?.headers['id'], reason, error },
-        'event refused by the transport',
-      )
-    }
-    const byTopic = new Map<string, number>()
-    for (const { topic } of batch) byTopic.set(topic, (byTopic.get(topic) ?? 0) + 1)
-    for (const { index } of rejected) {
-      const topic = batch[index]?.topic
-      if (topic !== undefined) byTopic.set(topic, (byTopic.get(topic) ?? 1) - 1)
+      log.warn({ key: record?.key, id: record?.headers['id'], reason, error }, 'event refused by the transport')
+      if (record) byTopic.set(record.topic, (byTopic.get(record.topic) ?? 1) - 1)
     }
     for (const [topic, count] of byTopic) delivered.inc({ topic }, count)
   }
-  return { records, events: (events: readonly Emitted[], signal) => records(events.map(encodeEvent), signal) }
+  const records = async (batch: readonly OutRecord[], signal: AbortSignal): Promise<void> => {
+    if (batch.length === 0) return
+    const sent = await producer.send(batch, signal)
+    const byTopic = new Map<string, number>()
+    for (const { topic } of batch) byTopic.set(topic, (byTopic.get(topic) ?? 0) + 1)
+    settle(sent, byTopic, (index) => batch[index])
+  }
+  const packed = async (packs: readonly PackedRecords[], signal: AbortSignal): Promise<void> => {
+    const sent = (await producer.sendPacked?.(packs, signal)) ?? { rejected: [] }
+    const byTopic = new Map<string, number>()
+    for (const { topic, timesMs } of packs) byTopic.set(topic, (byTopic.get(topic) ?? 0) + timesMs.length)
+    let single: readonly OutRecord[] | undefined
+    settle(sent, byTopic, (index) => (single ??= packs.flatMap(unpack))[index])
+  }
+  return {
+    records,
+    ...(producer.sendPacked && { packed }),
+    events: (events: readonly Emitted[], signal) => records(events.map(encodeEvent), signal),
+  }
 }

@@ -1,4 +1,5 @@
 import type { Emitted } from '../event/encode.ts'
+import type { PackedRecords } from '../transport/packed-records.ts'
 import type { OutRecord } from '../transport/transport.ts'
 import type { Started } from '../runtime/shutdown.ts'
 
@@ -8,6 +9,8 @@ export interface Emit {
   events(events: readonly Emitted[], signal: AbortSignal): Promise<void>
   /** The same for records a source has encoded itself. */
   records(records: readonly OutRecord[], signal: AbortSignal): Promise<void>
+  /** The same for many in one piece, where that is the shorter way; their bytes are the source's again once it resolved. */
+  packed?(packs: readonly PackedRecords[], signal: AbortSignal): Promise<void>
 }
 
 /** Who this agent is; stamped on every event. `node` and `cluster` may be learned later: ask at each use. */

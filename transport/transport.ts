@@ -1,5 +1,6 @@
 import type { TopicName } from '../event/topics.ts'
 import type { Started } from '../runtime/shutdown.ts'
+import type { PackedRecords } from './packed-records.ts'
 
 /** How events travel. Two kinds, `kafka` and `embedded`, one conformance suite (test/integration/transport). */
 
@@ -28,6 +29,11 @@ export interface Producer {
    * The caller bounds memory by what it has in flight.
    */
   send(records: readonly OutRecord[], signal: AbortSignal): Promise<SendResult>
+  /**
+   * The same for records in one piece, where the transport has a shorter way for them. They are counted through for
+   * `rejected`. Their bytes may be written over once it has resolved, not if it rejected.
+   */
+  sendPacked?(packs: readonly PackedRecords[], signal: AbortSignal): Promise<SendResult>
 }
 
 export interface TopicPartition {

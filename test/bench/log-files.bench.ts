@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openIdentity } from '../../agent/identity.ts'
@@ -12,52 +12,14 @@ import { createHealth } from '../../runtime/health.ts'
 import { silentLogger } from '../../runtime/log.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import type { BenchTable } from './bench.ts'
+import { record, writeLog } from './rabbitmq-load.ts'
 
 type Row = BenchTable['rows'][number]
 interface Case {
   readonly kind: 'whole' | 'framing' | 'idle' | 'latency'
   readonly folder: string
-  readonly lines: number
-}
-
-/** What a busy broker writes: connections that come and go, now and then an error of two physical lines. */
-function record(index: number): string {
-  const at = new Date(Date.UTC(2026, 10, 22) + Math.floor(index / 10)).toISOString().replace('T', ' ').slice(0, 23)
-  const time = `${at}${String((index % 10) * 100 + 7).padStart(3, '0')}+00:00`
-  const pid = `<0.${1000 + (index % 90_000)}.0>`
-  const peer = `127.0.0.1:${20_000 + (index % 40_000)} -> 127.0.0.1:5672`
-  const say = (level: string, text: string) => `${time} [${level}] ${pid} ${text}\n`
-  switch (index % 20) {
-    case 3:
-      return (
-        say('error', `Channel error on connection ${pid} (${peer}, vhost: '/', user: 'app'), channel 3:`) +
-        say('error', `operation basic.ack caused a channel exception precondition_failed: unknown delivery tag 1`)
-      )
-    case 7:
-      return say('warning', `closing AMQP connection ${pid} (${peer}, vhost: '/', user: 'app', duration: '2M, 3s'):`)
-    default:
-      return [
-        say('info', `accepting AMQP connection ${pid} (${peer})`),
-        say(
-          'info',
-          `connection ${pid} (${peer} - orders-consumer-7): user 'app' authenticated and granted access to vhost '/'`,
-        ),
-        say(
-          'info',
-          `closing AMQP connection ${pid} (${peer} - orders-consumer-7, vhost: '/', user: 'app', duration: '574ms')`,
-        ),
-      ][index % 3] as string
-  }
-}
-
-function writeLog(path: string, lines: number): void {
-  const fd = openSync(path, 'w')
-  for (let index = 0; index < lines; ) {
-    let chunk = ''
-    for (const stop = Math.min(lines, index + 10_000); index < stop; index++) chunk += record(index)
-    writeSync(fd, chunk)
-  }
-  closeSync(fd)
+  /** How many records come out. */
+  readonly records: number
 }
 
 const identityOf = (dataDir: string) => openIdentity({ dataDir, node: 'rabbit@bench', cluster: 'bench' })
@@ -88,7 +50,7 @@ async function throughput(one: Case): Promise<Row> {
       for (const { value } of batch) bytes += value.length
       records += batch.length
       await new Promise(setImmediate)
-      if (records >= one.lines) done()
+      if (records >= one.records) done()
     },
     events: () => Promise.resolve(),
   }
@@ -174,16 +136,16 @@ export default async function logFiles(argv: readonly string[]): Promise<BenchTa
   try {
     const speeds: Row[] = []
     for (const kind of ['framing', 'whole'] as const) {
-      const one = { kind, folder: folder(), lines }
-      writeLog(join(one.folder, 'rabbit.log'), lines)
-      speeds.push(await inChild(one))
+      const place = folder()
+      const { records } = writeLog(join(place, 'rabbit.log'), lines)
+      speeds.push(await inChild({ kind, folder: place, records }))
     }
     const many = folder()
     for (let index = 0; index < 200; index++) writeFileSync(join(many, `${index}.log`), record(index))
-    const rest = await inChild({ kind: 'idle', folder: many, lines: 0 })
-    const quick = await inChild({ kind: 'latency', folder: many, lines: 0 })
+    const rest = await inChild({ kind: 'idle', folder: many, records: 0 })
+    const quick = await inChild({ kind: 'latency', folder: many, records: 0 })
     return [
-      { title: `log files: ${lines.toLocaleString('en-US')} records into no transport, one process`, rows: speeds },
+      { title: `log files: ${lines.toLocaleString('en-US')} lines into no transport, one process`, rows: speeds },
       { title: 'log files at rest', rows: [rest] },
       { title: 'log files: time from append to transport, 200 files followed', rows: [quick] },
     ]

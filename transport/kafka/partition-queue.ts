@@ -1,6 +1,7 @@
 import type { RejectReason, SendResult } from '../transport.ts'
 import type { Compression } from './codecs.ts'
-import { encodeBatch, type PlainRecord, recordBytes } from './record-batch.ts'
+import { fitting, type PackedRun } from './packed-run.ts'
+import { type BatchItem, countOf, encodeBatch, itemBytes } from './record-batch.ts'
 
 /** One `send`, resolved when each of its records is durable or rejected. */
 export class SendCall {
@@ -14,8 +15,8 @@ export class SendCall {
     this.#left = count
   }
 
-  settle(): void {
-    this.#left--
+  settle(count = 1): void {
+    this.#left -= count
     if (this.#left > 0 || this.isOver) return
     this.isOver = true
     this.result.resolve({ rejected: this.#rejected.toSorted((a, b) => a.index - b.index) })
@@ -33,9 +34,9 @@ export class SendCall {
 }
 
 interface Waiting {
-  readonly record: PlainRecord
+  readonly item: BatchItem
   readonly call: SendCall
-  /** The record's place in its call. */
+  /** The (first) record's place in its call. */
   readonly index: number
 }
 
@@ -53,6 +54,8 @@ export interface ProducerIdentity {
 
 interface Batch {
   readonly waiting: readonly Waiting[]
+  /** How many records those are. */
+  readonly count: number
   readonly bytes: Buffer
 }
 
@@ -65,6 +68,8 @@ export class PartitionQueue {
   readonly partition: number
   readonly #limits: BatchLimits
   readonly #waiting: Waiting[] = []
+  #waitingBytes = 0
+  #waitingCount = 0
   #batch: Batch | undefined
   #maxRecords: number
   #identity: ProducerIdentity | undefined
@@ -87,11 +92,14 @@ export class PartitionQueue {
 
   /** No use to linger: a whole batch waits, or one that failed. */
   get isFull(): boolean {
-    return this.#batch !== undefined || this.#waiting.length >= this.#maxRecords
+    const isWhole = this.#waitingCount >= this.#maxRecords || this.#waitingBytes >= this.#limits.maxBytes
+    return this.#batch !== undefined || isWhole
   }
 
-  add(record: PlainRecord, call: SendCall, index: number): void {
-    this.#waiting.push({ record, call, index })
+  add(item: BatchItem, call: SendCall, index: number): void {
+    this.#waiting.push({ item, call, index })
+    this.#waitingBytes += itemBytes(item)
+    this.#waitingCount += countOf(item)
   }
 
   /** The batch to send now; undefined where nobody waits for anything any more. */
@@ -101,39 +109,53 @@ export class PartitionQueue {
   }
 
   succeed(): void {
-    const { waiting } = this.#take()
-    this.#sequence += waiting.length
+    const { waiting, count } = this.#take()
+    this.#sequence += count
     this.#maxRecords = this.#limits.maxRecords
-    for (const { call } of waiting) call.settle()
+    for (const { call, item } of waiting) call.settle(countOf(item))
   }
 
   /** The broker will not have the batch for its size: smaller ones instead, and a single record is rejected. */
   tooLarge(error: string): void {
-    const { waiting } = this.#take()
-    if (waiting.length === 1) for (const { call, index } of waiting) call.reject(index, 'too-large', error)
+    const { waiting, count } = this.#take()
+    if (count === 1) for (const { call, index } of waiting) call.reject(index, 'too-large', error)
     else {
-      this.#maxRecords = Math.ceil(waiting.length / 2)
-      this.#waiting.unshift(...waiting)
+      this.#maxRecords = Math.ceil(count / 2)
+      this.#putBack(waiting)
     }
   }
 
   /** Everything that waits is rejected, for the topic will not have it. */
   rejectAll(reason: RejectReason, error: string): void {
-    const waiting = [...(this.#batch?.waiting ?? []), ...this.#waiting.splice(0)]
-    this.#batch = undefined
-    for (const { call, index } of waiting) call.reject(index, reason, error)
+    for (const { call, index, item } of this.#drop())
+      for (let record = 0; record < countOf(item); record++) call.reject(index + record, reason, error)
   }
 
-  /** Encodes the batch anew, with other times or under another identity: for when the broker refused it as it was. */
-  redo(change?: (record: PlainRecord) => PlainRecord): void {
+  /** Encodes the batch anew, at another time (ms) or under another identity: for when the broker refused it as it was. */
+  redo(timestampMs?: number): void {
     const { waiting } = this.#take()
-    this.#waiting.unshift(...waiting.map((one) => (change ? { ...one, record: change(one.record) } : one)))
+    const again = (one: Waiting) => ({ ...one, item: { ...one.item, timestampMs: timestampMs ?? 0 } })
+    this.#putBack(timestampMs === undefined ? waiting : waiting.map(again))
   }
 
   failAll(reason: unknown): void {
-    for (const { call } of [...(this.#batch?.waiting ?? []), ...this.#waiting.splice(0)])
-      if (!call.isOver) call.fail(reason)
+    for (const { call } of this.#drop()) if (!call.isOver) call.fail(reason)
+  }
+
+  #drop(): Waiting[] {
+    const waiting = [...(this.#batch?.waiting ?? []), ...this.#waiting.splice(0)]
     this.#batch = undefined
+    this.#waitingBytes = 0
+    this.#waitingCount = 0
+    return waiting
+  }
+
+  #putBack(waiting: readonly Waiting[]): void {
+    this.#waiting.unshift(...waiting)
+    for (const { item } of waiting) {
+      this.#waitingBytes += itemBytes(item)
+      this.#waitingCount += countOf(item)
+    }
   }
 
   #take(): Batch {
@@ -144,24 +166,60 @@ export class PartitionQueue {
   }
 
   #make(identity: ProducerIdentity | undefined): Batch | undefined {
-    const waiting: Waiting[] = []
-    let bytes = 0
-    let seen = 0
-    for (const one of this.#waiting) {
-      if (!one.call.isOver) {
-        const size = recordBytes(one.record)
-        if (waiting.length > 0 && (waiting.length >= this.#maxRecords || bytes + size > this.#limits.maxBytes)) break
-        waiting.push(one)
-        bytes += size
-      }
-      seen++
-    }
-    this.#waiting.splice(0, seen)
+    const waiting = this.#next()
     if (waiting.length === 0) return undefined
     if (identity?.id !== this.#identity?.id || identity?.epoch !== this.#identity?.epoch) this.#sequence = 0
     this.#identity = identity
     const stamp = identity ? { ...identity, sequence: this.#sequence } : { id: -1n, epoch: -1, sequence: -1 }
-    const records = waiting.map(({ record }) => record)
-    return { waiting, bytes: encodeBatch(records, this.#limits.compression, stamp) }
+    const items = waiting.map(({ item }) => item)
+    const count = items.reduce((sum, item) => sum + countOf(item), 0)
+    return { waiting, count, bytes: encodeBatch(items, this.#limits.compression, stamp) }
   }
+
+  /** Takes a batch's worth off the queue; at least one record, however large. */
+  #next(): Waiting[] {
+    const taken: Waiting[] = []
+    let [count, bytes, seen] = [0, 0, 0]
+    for (const one of this.#waiting) {
+      this.#waitingBytes -= itemBytes(one.item)
+      this.#waitingCount -= countOf(one.item)
+      if (!one.call.isOver) {
+        const room = { records: this.#maxRecords - count, bytes: this.#limits.maxBytes - bytes }
+        const [now, later] = shared(one, room, taken.length === 0)
+        if (now) taken.push(now)
+        if (later) {
+          this.#waiting.splice(0, seen + 1)
+          this.#putBack([later])
+          return taken
+        }
+        if (now) {
+          count += countOf(now.item)
+          bytes += itemBytes(now.item)
+        }
+      }
+      seen++
+    }
+    this.#waiting.splice(0, seen)
+    return taken
+  }
+}
+
+/** What of it has room in the batch, and what has not. */
+function shared(
+  one: Waiting,
+  room: { readonly records: number; readonly bytes: number },
+  isFirst: boolean,
+): readonly [now: Waiting | undefined, later: Waiting | undefined] {
+  const { item, call, index } = one
+  if (!('pack' in item))
+    return isFirst || (room.records > 0 && itemBytes(item) <= room.bytes) ? [one, undefined] : [undefined, one]
+  const count = Math.max(isFirst ? 1 : 0, fitting(item, room.records, room.bytes))
+  if (count === 0) return [undefined, one]
+  if (count === countOf(item)) return [one, undefined]
+  const middle = item.from + count
+  const [before, after]: readonly PackedRun[] = [
+    { ...item, to: middle },
+    { ...item, from: middle },
+  ]
+  return [before && { item: before, call, index }, after && { item: after, call, index: index + count }]
 }

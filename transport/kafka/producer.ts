@@ -1,18 +1,22 @@
 import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
 import { retryForever, sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
+import type { TopicName } from '../../event/topics.ts'
+import type { PackedRecords } from '../packed-records.ts'
 import type { OutRecord, Producer, RejectReason, SendResult } from '../transport.ts'
 import { errorName } from './kafkajs.ts'
 import type { KafkaParts } from './kafka-transport.ts'
 import { Metadata } from './metadata.ts'
 import { Outage } from './outage.ts'
+import { packedRun } from './packed-run.ts'
 import { PartitionQueue, type ProducerIdentity, SendCall } from './partition-queue.ts'
 import { partitionOf } from './partitioner.ts'
 import type { PlainRecord } from './record-batch.ts'
 import { Sender } from './sender.ts'
 import { createMissing } from './topics.ts'
 
-const maxRecords = 500
+/** More than fit a batch by their bytes, unless they are tiny. */
+const maxRecords = 10_000
 const backoff = { baseMs: 200, maxMs: 10_000 }
 /** A topic that the cluster does not know for so long, and that may not be created, is unknown for good. */
 const unknownForMs = 3000
@@ -20,6 +24,8 @@ const metadataMaxAgeMs = 300_000
 const drainMs = 5000
 /** Brokers measure what is compressed; readers must hold what is not. */
 const maxRecordBytes = 16 * 2 ** 20
+
+type Refusal = readonly [reason: RejectReason, error: string]
 
 /** Sends in batches a partition, in order, until durable. */
 export function startProducer(parts: KafkaParts): Started<Producer & { isConnected(): boolean }> {
@@ -61,15 +67,24 @@ class KafkaProducer implements Producer {
     return this.#client.isConnected() && !this.#outage.isOn
   }
 
-  async send(records: readonly OutRecord[], signal: AbortSignal): Promise<SendResult> {
+  send(records: readonly OutRecord[], signal: AbortSignal): Promise<SendResult> {
+    return this.#call(records.length, (call) => this.#enqueue(records, call, signal), signal)
+  }
+
+  sendPacked(packs: readonly PackedRecords[], signal: AbortSignal): Promise<SendResult> {
+    const count = packs.reduce((sum, { timesMs }) => sum + timesMs.length, 0)
+    return this.#call(count, (call) => this.#enqueuePacked(packs, call, signal), signal)
+  }
+
+  async #call(count: number, enqueue: (call: SendCall) => Promise<void>, signal: AbortSignal): Promise<SendResult> {
     signal.throwIfAborted()
-    if (records.length === 0) return { rejected: [] }
-    const call = new SendCall(records.length)
+    if (count === 0) return { rejected: [] }
+    const call = new SendCall(count)
     const abort = () => call.fail(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
     this.#calls.add(call)
     // Calls take their places in the queues in the order in which they were made.
-    this.#turn = this.#turn.then(() => this.#enqueue(records, call, signal)).catch((cause: unknown) => call.fail(cause))
+    this.#turn = this.#turn.then(() => enqueue(call)).catch((cause: unknown) => call.fail(cause))
     try {
       return await call.result.promise
     } finally {
@@ -94,33 +109,59 @@ class KafkaProducer implements Producer {
 
   async #enqueue(records: readonly OutRecord[], call: SendCall, signal: AbortSignal): Promise<void> {
     if (call.isOver) return
+    const { queuesOf, touch } = await this.#opened(records, signal)
+    for (const [index, record] of records.entries()) {
+      const queues = queuesOf(record.topic)
+      if (!queues.isThere) call.reject(index, ...queues.refusal)
+      else if (record.value.length > maxRecordBytes)
+        call.reject(index, 'too-large', `${record.value.length} bytes; no record may have more than ${maxRecordBytes}`)
+      else {
+        const plain = plainRecord(record)
+        queues.of(plain.key)?.add(plain, call, index)
+      }
+    }
+    touch()
+  }
+
+  async #enqueuePacked(packs: readonly PackedRecords[], call: SendCall, signal: AbortSignal): Promise<void> {
+    if (call.isOver) return
+    const { queuesOf, touch } = await this.#opened(packs, signal)
+    let index = 0
+    for (const pack of packs) {
+      const [queues, count] = [queuesOf(pack.topic), pack.timesMs.length]
+      const key = Buffer.from(pack.key)
+      if (queues.isThere) queues.of(key)?.add(packedRun(pack, key), call, index)
+      else for (let record = 0; record < count; record++) call.reject(index + record, ...queues.refusal)
+      index += count
+    }
+    touch()
+  }
+
+  /** The queues of the topics that are named, made where they are not there yet. */
+  async #opened(named: ReadonlyArray<{ readonly topic: TopicName }>, signal: AbortSignal) {
     const either = AbortSignal.any([signal, this.#stopping.signal])
-    const names = new Set(records.map(({ topic }) => this.#parts.options.topics[topic]))
-    const refusals = new Map<string, readonly [RejectReason, string]>()
+    const names = new Set(named.map(({ topic }) => this.#parts.options.topics[topic]))
+    const refusals = new Map<string, Refusal>()
     for (const name of names) {
       if (this.#queues.has(name) && Date.now() - this.#metadata.refreshedAtMs < metadataMaxAgeMs) continue
       const refusal = await this.#open(name, either)
       if (refusal) refusals.set(name, refusal)
     }
-    for (const [index, record] of records.entries()) {
-      const name = this.#parts.options.topics[record.topic]
-      const queues = this.#queues.get(name)
-      const refusal = refusals.get(name)
-      if (refusal || !queues) call.reject(index, refusal?.[0] ?? 'unknown-topic', refusal?.[1] ?? name)
-      else if (record.value.length > maxRecordBytes)
-        call.reject(index, 'too-large', `${record.value.length} bytes; no record may have more than ${maxRecordBytes}`)
-      else {
-        const plain = plainRecord(record)
-        const queue = queues[partitionOf(plain.key, queues.length)]
-        queue?.add(plain, call, index)
-      }
+    const queuesOf = (topic: TopicName) => {
+      const name = this.#parts.options.topics[topic]
+      const [queues, refusal] = [this.#queues.get(name), refusals.get(name)]
+      if (refusal || !queues) return { isThere: false, refusal: refusal ?? (['unknown-topic', name] as const) } as const
+      return { isThere: true, of: (key: Buffer) => queues[partitionOf(key, queues.length)] } as const
     }
-    for (const name of names)
-      for (const queue of this.#queues.get(name) ?? []) if (!queue.isEmpty) this.#sender.touch(queue)
+    const touch = () => {
+      for (const name of names)
+        for (const queue of this.#queues.get(name) ?? []) if (!queue.isEmpty) this.#sender.touch(queue)
+    }
+    return { queuesOf, touch }
   }
 
   /** Makes the topic's queues; answers with the reason where there is no such topic to send to. */
-  async #open(name: string, signal: AbortSignal): Promise<readonly [RejectReason, string] | undefined> {
+  async #open(name: string, signal: AbortSignal): Promise<Refusal | undefined> {
     const { createTopics } = this.#parts.options
     const deps = { client: this.#client, metadata: this.#metadata, createTopics, log: this.#parts.log }
     const sinceMs = Date.now()

@@ -1,5 +1,6 @@
 import { crc32c } from '@node-rs/crc32'
 import { type Compression, compress, compressions, decompress } from './codecs.ts'
+import { type PackedRun, runBytes, timeAt, writeRun } from './packed-run.ts'
 import { readVarint, varintBytes, writeVarint } from './varint.ts'
 
 /**
@@ -40,34 +41,85 @@ export function recordBytes({ key, value, headers }: PlainRecord): number {
   return bytes
 }
 
+/** What a batch is made of, in order. */
+export type BatchItem = PlainRecord | PackedRun
+
+/** How many records an item stands for. */
+export const countOf = (item: BatchItem): number => ('pack' in item ? item.to - item.from : 1)
+
+export const itemBytes = (item: BatchItem): number =>
+  'pack' in item ? runBytes(item, item.to - item.from) : recordBytes(item)
+
+/** What is compressed leaves its plain bytes at once: they are written into the same memory every time. */
+let scratch = Buffer.alloc(0)
+const largestScratch = 4 << 20
+
+function roomFor(bytes: number): Buffer {
+  if (bytes > largestScratch) return Buffer.allocUnsafeSlow(bytes)
+  if (scratch.length < bytes) scratch = Buffer.allocUnsafeSlow(Math.max(bytes, 1 << 20))
+  return scratch
+}
+
 /** The records as one batch. There is at least one, and their times are whole numbers. */
-export function encodeBatch(records: readonly PlainRecord[], compression: Compression, stamp: ProducerStamp): Buffer {
-  const baseMs = records[0]?.timestampMs ?? 0
-  let greatestMs = baseMs
-  let bytes = 0
-  for (const record of records) {
-    bytes += recordBytes(record)
-    greatestMs = Math.max(greatestMs, record.timestampMs)
+export function encodeBatch(items: readonly BatchItem[], compression: Compression, stamp: ProducerStamp): Buffer {
+  const { baseMs, greatestMs, bytes, count } = measured(items)
+  const isPlain = compression === 'none'
+  const start = isPlain ? headerBytes : 0
+  const plain = isPlain ? Buffer.allocUnsafe(start + bytes) : roomFor(bytes)
+  let [at, delta] = [start, 0]
+  for (const item of items) {
+    at =
+      'pack' in item
+        ? writeRun(item, plain, at, delta, baseMs)
+        : writeRecord(plain, at, item, delta, item.timestampMs - baseMs)
+    delta += countOf(item)
   }
-  const plain = Buffer.allocUnsafe(bytes)
-  let at = 0
-  for (const [index, record] of records.entries())
-    at = writeRecord(plain, at, record, index, record.timestampMs - baseMs)
+  if (isPlain) return sealed(plain.subarray(0, at), { compression, count, baseMs, greatestMs, stamp })
   const body = compress(compression, plain.subarray(0, at))
   const batch = Buffer.allocUnsafe(headerBytes + body.length)
+  body.copy(batch, headerBytes)
+  return sealed(batch, { compression, count, baseMs, greatestMs, stamp })
+}
+
+interface Measured {
+  readonly baseMs: number
+  readonly greatestMs: number
+  readonly bytes: number
+  readonly count: number
+}
+
+function measured(items: readonly BatchItem[]): Measured {
+  const [first] = items
+  const baseMs = first === undefined ? 0 : 'pack' in first ? timeAt(first, first.from) : first.timestampMs
+  let [greatestMs, bytes, count] = [baseMs, 0, 0]
+  for (const item of items) {
+    bytes += itemBytes(item)
+    count += countOf(item)
+    if (!('pack' in item)) greatestMs = Math.max(greatestMs, item.timestampMs)
+    else for (let index = item.from; index < item.to; index++) greatestMs = Math.max(greatestMs, timeAt(item, index))
+  }
+  return { baseMs, greatestMs, bytes, count }
+}
+
+interface Sealing extends Omit<Measured, 'bytes'> {
+  readonly compression: Compression
+  readonly stamp: ProducerStamp
+}
+
+/** Fills in the header before the body that is there already. */
+function sealed(batch: Buffer, { compression, count, baseMs, greatestMs, stamp }: Sealing): Buffer {
   batch.writeBigInt64BE(0n, 0)
   batch.writeInt32BE(batch.length - 12, 8)
   batch.writeInt32BE(-1, 12)
   batch.writeInt8(magic, 16)
   batch.writeInt16BE(compressions.indexOf(compression), 21)
-  batch.writeInt32BE(records.length - 1, 23)
+  batch.writeInt32BE(count - 1, 23)
   batch.writeBigInt64BE(BigInt(baseMs), 27)
   batch.writeBigInt64BE(BigInt(greatestMs), 35)
   batch.writeBigInt64BE(stamp.id, 43)
   batch.writeInt16BE(stamp.epoch, 51)
   batch.writeInt32BE(stamp.sequence, 53)
-  batch.writeInt32BE(records.length, 57)
-  body.copy(batch, headerBytes)
+  batch.writeInt32BE(count, 57)
   batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
   return batch
 }

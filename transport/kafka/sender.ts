@@ -152,7 +152,7 @@ export class Sender {
     else if (error === 'TOPIC_AUTHORIZATION_FAILED') queue.rejectAll('not-authorized', error)
     else if (error === 'INVALID_TIMESTAMP') {
       this.#backOff(queue)
-      queue.redo((record) => ({ ...record, timestampMs: Date.now() }))
+      queue.redo(Date.now())
     } else if (identityLost.has(error)) {
       this.#deps.forgetIdentity()
       queue.redo()

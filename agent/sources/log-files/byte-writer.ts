@@ -1,4 +1,3 @@
-const slabBytes = 1 << 20
 const hex = Buffer.from('0123456789abcdef')
 /** 0 = as it is, 1 = needs an escape, 2 = begins a UTF-8 sequence (or is none). */
 const classes = new Uint8Array(256)
@@ -16,97 +15,88 @@ const shortEscapes = new Map([
   [0x5c, 0x5c],
 ])
 
-/**
- * Writes JSON as bytes into slabs of 1 MiB, out of which each record's value is a view: no string per line, no copy per
- * record. Call `reserve` with the most that may follow; the rest does not check.
- */
+/** Writes JSON as bytes into memory that it is given: no string per line, no copy per record. It does not check for room. */
 export class ByteWriter {
-  #slab = Buffer.allocUnsafeSlow(slabBytes)
-  #at = 0
-  #begin = 0
-  /** Bytes that were no UTF-8 since the last `begin`. */
+  #buffer: Buffer = Buffer.alloc(0)
+  /** The next byte's place. */
+  at = 0
+  /** Bytes that were no UTF-8 since it was last set to 0. */
   invalidBytes = 0
 
-  begin(most: number): void {
-    if (this.#slab.length - this.#at < most) {
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, most))
-      this.#at = 0
-    }
-    this.#begin = this.#at
-    this.invalidBytes = 0
-  }
-
-  /** What was written since `begin`. */
-  take(): Uint8Array {
-    return this.#slab.subarray(this.#begin, this.#at)
-  }
-
-  get length(): number {
-    return this.#at - this.#begin
+  use(buffer: Buffer, at: number): void {
+    this.#buffer = buffer
+    this.at = at
   }
 
   ascii(text: string): void {
-    const slab = this.#slab
-    let at = this.#at
-    for (let index = 0; index < text.length; index++) slab[at++] = text.charCodeAt(index)
-    this.#at = at
+    const buffer = this.#buffer
+    let at = this.at
+    for (let index = 0; index < text.length; index++) buffer[at++] = text.charCodeAt(index)
+    this.at = at
   }
 
-  raw(source: Uint8Array, start: number, end: number): void {
-    const slab = this.#slab
-    let at = this.#at
-    if (end - start > 200) {
-      slab.set(source.subarray(start, end), at)
-      at += end - start
-    } else for (let index = start; index < end; index++) slab[at++] = source[index] as number
-    this.#at = at
+  /** All of it. */
+  block(source: Uint8Array): void {
+    this.#buffer.set(source, this.at)
+    this.at += source.length
   }
 
-  /** A whole number, 0 or more. */
-  decimal(value: number): void {
-    const slab = this.#slab
-    let digits = 1
-    for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++
-    let rest = value
-    for (let index = this.#at + digits - 1; index >= this.#at; index--) {
-      const next = Math.floor(rest / 10)
-      slab[index] = 48 + rest - next * 10
-      rest = next
-    }
-    this.#at += digits
+  /** A few bytes of it. */
+  some(source: Uint8Array, start: number, end: number): void {
+    const buffer = this.#buffer
+    let at = this.at
+    for (let index = start; index < end; index++) buffer[at++] = source[index] as number
+    this.at = at
   }
 
-  /** The inside of a JSON string; stops, and says false, once `limit` bytes were written since `begin`. */
-  jsonText(source: Uint8Array, start: number, end: number, limit: number): boolean {
-    const slab = this.#slab
-    const stop = this.#begin + limit
-    let at = this.#at
+  /** Over what was written already. */
+  patch(place: number, source: Uint8Array, start: number, end: number): void {
+    const buffer = this.#buffer
+    for (let index = start, at = place; index < end; index++) buffer[at++] = source[index] as number
+  }
+
+  patchAscii(place: number, text: string): void {
+    const buffer = this.#buffer
+    for (let index = 0; index < text.length; index++) buffer[place + index] = text.charCodeAt(index)
+  }
+
+  /** The inside of a JSON string; stops, and says false, once it has come to `stop`. */
+  jsonText(source: Uint8Array, start: number, end: number, stop: number): boolean {
+    const buffer = this.#buffer
+    let at = this.at
     let index = start
+    // Most texts are short and plain: they need no look at the limit.
+    if (at + end - start < stop)
+      for (; index < end; index++) {
+        const byte = source[index] as number
+        if (classes[byte] !== 0) break
+        buffer[at++] = byte
+      }
     while (index < end) {
       const byte = source[index] as number
       const kind = classes[byte]
       if (at >= stop) {
-        this.#at = at
+        this.at = at
         return false
       }
       if (kind === 0) {
-        slab[at++] = byte
+        buffer[at++] = byte
         index++
       } else if (kind === 1) {
-        at = escape(slab, at, byte)
+        at = escape(buffer, at, byte)
         index++
       } else {
         const length = sequenceLength(source, index, end)
         if (length === 0) {
-          slab[at++] = 0xef
-          slab[at++] = 0xbf
-          slab[at++] = 0xbd
+          buffer[at++] = 0xef
+          buffer[at++] = 0xbf
+          buffer[at++] = 0xbd
           this.invalidBytes++
           index++
-        } else for (let left = length; left > 0; left--) slab[at++] = source[index++] as number
+        } else for (let left = length; left > 0; left--) buffer[at++] = source[index++] as number
       }
     }
-    this.#at = at
+    this.at = at
     return true
   }
 }

@@ -1,21 +1,21 @@
-import { encodeEvent, schemaVersion, streamKey } from '../../../event/encode.ts'
+import { type Emitted, encodeEvent, streamKey } from '../../../event/encode.ts'
 import type { Level, ThumpEvent } from '../../../event/event.ts'
 import { logEventId } from '../../../event/ids.ts'
 import type { OutRecord } from '../../../transport/transport.ts'
 import type { Framed } from '../../parse/formats/framing.ts'
-import { levelOf, reportLevel } from '../../parse/formats/level.ts'
-import { createStamper, epoch, minuteOf, type Stamp } from '../../parse/formats/stamp.ts'
+import { createLevelAt, reportLevel } from '../../parse/formats/level.ts'
+import { epoch, minuteOf, type Stamp } from '../../parse/formats/stamp.ts'
 import { decodeText } from '../../parse/formats/text.ts'
 import { createZone } from '../../parse/formats/zone.ts'
 import type { Clock } from '../../../runtime/clock.ts'
 import type { Identity } from '../../source.ts'
-import { ByteWriter } from './byte-writer.ts'
 import type { LineRecognition, LineServices, LogInput } from './contract.ts'
+import { flagsOf } from './flags.ts'
 import { jsonLine } from './json-line.ts'
+import { LineClock } from './line-clock.ts'
+import { LineWriter, maxEventBytes } from './line-writer.ts'
 import { merge } from './merge.ts'
-
-/** Kafka refuses records beyond 1 MiB with their headers; an event that would be larger is cut and flagged. */
-const maxEventBytes = 1_000_000
+import type { RecordPacker } from './record-packer.ts'
 
 /** Whose record it is. */
 export interface RecordPlace {
@@ -27,38 +27,41 @@ export interface RecordPlace {
 
 export interface EventWriterDeps extends LineServices {
   readonly input: LogInput
+  readonly packer: RecordPacker
   readonly identity: Identity
   readonly now: Clock
   readonly onInvalidBytes: (count: number) => void
 }
 
-const flagNames = ['multiline', 'truncated', 'partial', 'continued', 'invalid-utf8'] as const
-const separator = Buffer.from('\n')
+/** Beside a value: its id. */
+const idRoom = 256
 
-/** Turns framed bytes into records for the transport: straight to bytes for a plain RabbitMQ line, by an object for the rest. */
+/** Turns framed bytes into packed records: straight to bytes for a plain RabbitMQ line, by an object for the rest. */
 export class EventWriter {
   readonly #deps: EventWriterDeps
-  readonly #out = new ByteWriter()
-  readonly #stamper
+  readonly #packer: RecordPacker
   readonly #zone
-  readonly #stamp: Stamp = { iso: '', ms: 0 }
-  #tailFor = ''
-  #tail = ''
-  #headFor: RecordPlace['generationId'] | undefined
+  readonly #clock: LineClock
+  readonly #lines: LineWriter
+  readonly #levelAt = createLevelAt()
+  /** The line's time where the clock has not read it; `iso` undefined where it has. */
+  #iso: string | undefined
+  #timeMs = 0
+  #aimedAt = ''
   #idPrefix = ''
-  #head = Buffer.alloc(0)
-  #file = Buffer.alloc(0)
   #key = ''
 
   constructor(deps: EventWriterDeps) {
     this.#deps = deps
+    this.#packer = deps.packer
     this.#zone = createZone(deps.input.timezone)
-    this.#stamper = createStamper(this.#zone)
+    this.#clock = new LineClock(this.#zone)
+    this.#lines = new LineWriter(deps.packer, this.#clock, deps.onInvalidBytes)
   }
 
-  /** Appends the record, and what is derived from it, to `into`; returns the bytes added. */
-  write(framed: Framed, place: RecordPlace, into: OutRecord[]): number {
-    this.#prepare(place)
+  /** Hands the record to the packer, and appends what is derived from it to `others`; returns the bytes added. */
+  write(framed: Framed, place: RecordPlace, others: OutRecord[]): number {
+    this.#aim(place)
     const level = this.#times(framed)
     const { redactor } = this.#deps
     const recognised = this.#recognise(framed, level)
@@ -66,28 +69,31 @@ export class EventWriter {
       !recognised &&
       framed.kind !== 'json' &&
       framed.kind !== 'access' &&
-      redactor?.mayHit(framed.bytes, framed.start, framed.end) !== true
-    if (isPlain) return this.#writeBytes(framed, place, level, into)
-    return this.#writeEvent(framed, place, level, recognised, into)
+      redactor?.mayHit(framed.bytes, textStart(framed), framed.end) !== true
+    if (isPlain) return this.#lines.write(framed, place.offset, level, this.#iso, this.#timeMs)
+    return this.#writeEvent(framed, place, level, recognised, others)
   }
 
-  #prepare(place: RecordPlace): void {
+  #aim(place: RecordPlace): void {
     const { identity, input } = this.#deps
-    const about = `${identity.node() ?? ''} ${identity.cluster() ?? ''}`
-    if (about !== this.#tailFor) {
-      this.#tailFor = about
-      this.#tail = ''
-    }
-    if (this.#tail === '') this.#tail = latin1Json({ ...this.#common(), ...this.#extras() })
-    if (this.#headFor === place.generationId) return
-    this.#headFor = place.generationId
+    const [node, cluster] = [identity.node() ?? '', identity.cluster() ?? '']
+    if (this.#aimedAt === place.generationId && this.#node === node && this.#cluster === cluster) return
+    this.#aimedAt = place.generationId
+    this.#node = node
+    this.#cluster = cluster
     this.#idPrefix = logEventId(identity.agentId, place.generationId, 0).slice(0, -1)
-    this.#head = Buffer.from(`","event":{"id":${JSON.stringify(this.#idPrefix).slice(0, -1)}`)
-    this.#file = Buffer.from(`"file":{"path":${JSON.stringify(place.livePath)}},"offset":`)
     this.#key = streamKey(identity.keyNode(), place.livePath)
-    this.#dataset = JSON.stringify(input.dataset ?? 'rabbitmq.log')
+    this.#lines.aim({
+      topic: input.topic,
+      key: this.#key,
+      idPrefix: this.#idPrefix,
+      dataset: JSON.stringify(input.dataset ?? 'rabbitmq.log'),
+      path: JSON.stringify(place.livePath),
+      tail: latin1Json({ ...this.#common(), ...this.#extras() }),
+    })
   }
-  #dataset = ''
+  #node = ''
+  #cluster = ''
 
   #common(): Pick<ThumpEvent, 'host' | 'service' | 'agent'> {
     const { identity, input } = this.#deps
@@ -111,17 +117,21 @@ export class EventWriter {
     }
   }
 
-  /** Sets the stamp; returns the level. */
+  /** Finds the time; returns the level. */
   #times(framed: Framed): Level | undefined {
-    const stamp = this.#stamp
     const { bytes, prefix } = framed
     if (framed.hasPrefix) {
-      if (!this.#stamper(bytes, prefix, stamp)) this.#stampNow()
-      return levelAt(bytes, prefix.levelStart, prefix.levelEnd)
+      if (this.#clock.read(bytes, prefix)) {
+        this.#timeMs = this.#clock.ms
+        this.#iso = this.#clock.isSameMinute ? undefined : this.#clock.iso(bytes, prefix)
+      } else this.#stampNow()
+      return this.#levelAt(bytes, prefix.levelStart, prefix.levelEnd)
     }
     if (framed.kind === 'report') {
       const header = bytes.toString('latin1', framed.texts[0] ?? 0, framed.texts[1] ?? 0)
-      if (!reportTime(header, this.#zone, stamp)) this.#stampNow()
+      const stamp: Stamp = { iso: '', ms: 0 }
+      if (reportTime(header, this.#zone, stamp)) this.#stampAs(stamp)
+      else this.#stampNow()
       return reportLevel(/^=(\w+)/.exec(header)?.[1] ?? '')
     }
     this.#stampNow()
@@ -129,15 +139,20 @@ export class EventWriter {
   }
 
   #stampNow(): void {
-    this.#stamp.ms = this.#deps.now()
-    this.#stamp.iso = new Date(this.#stamp.ms).toISOString()
+    const ms = this.#deps.now()
+    if (ms !== this.#timeMs || this.#iso === undefined) this.#stampAs({ ms, iso: new Date(ms).toISOString() })
+  }
+
+  #stampAs({ ms, iso }: Stamp): void {
+    this.#timeMs = ms
+    this.#iso = iso
   }
 
   /** RabbitMQ's own records only; what a JSON line says is known once it is parsed. */
   #recognise(framed: Framed, level: Level | undefined): LineRecognition | undefined {
     const { recognise, mayRecognise, input } = this.#deps
     if (!recognise || !(framed.hasPrefix || framed.kind === 'report')) return undefined
-    if (serviceType(input) !== 'rabbitmq' || mayRecognise?.(framed.bytes, framed.start, framed.end) === false)
+    if (serviceType(input) !== 'rabbitmq' || mayRecognise?.(framed.bytes, textStart(framed), framed.end) === false)
       return undefined
     return recognise(this.#text(framed).text, level)
   }
@@ -155,75 +170,35 @@ export class EventWriter {
     return { text, isInvalid }
   }
 
-  #writeBytes(framed: Framed, place: RecordPlace, level: Level | undefined, into: OutRecord[]): number {
-    const { texts, bytes, prefix } = framed
-    const out = this.#out
-    const fixed = this.#head.length + this.#file.length + this.#tail.length + 400
-    out.begin(fixed + Math.min(maxEventBytes + 16, 6 * (framed.end - framed.start) + texts.length * 2))
-    const limit = maxEventBytes - fixed
-    const id36 = place.offset.toString(36)
-    out.ascii('{"@timestamp":"')
-    out.ascii(this.#stamp.iso)
-    out.raw(this.#head, 0, this.#head.length)
-    out.ascii(id36)
-    out.ascii('","dataset":')
-    out.ascii(this.#dataset)
-    out.ascii(',"sequence":')
-    out.decimal(place.offset)
-    out.ascii('},"message":"')
-    const before = out.length
-    const from = framed.kind === 'report' && texts.length > 2 ? 2 : 0
-    let isWhole = true
-    for (let index = from; index < texts.length && isWhole; index += 2) {
-      if (index > from) isWhole = out.jsonText(separator, 0, 1, limit)
-      isWhole &&= out.jsonText(bytes, texts[index] as number, texts[index + 1] as number, limit)
-    }
-    if (out.length === before) out.ascii('(empty)')
-    if (out.invalidBytes > 0) this.#deps.onInvalidBytes(out.invalidBytes)
-    out.ascii('","log":{')
-    if (level !== undefined) out.ascii(`"level":"${level}",`)
-    out.raw(this.#file, 0, this.#file.length)
-    out.decimal(place.offset)
-    const flags = flagsOf(framed, out.invalidBytes > 0, !isWhole)
-    if (flags.length > 0) out.ascii(`,"flags":${JSON.stringify(flags)}`)
-    out.ascii('},')
-    if (framed.hasPrefix && prefix.pidEnd > prefix.pidStart) {
-      out.ascii('"rabbitmq":{"pid":"')
-      out.jsonText(bytes, prefix.pidStart, Math.min(prefix.pidEnd, prefix.pidStart + 60), maxEventBytes)
-      out.ascii('"},')
-    }
-    out.ascii(this.#tail)
-    const value = out.take()
-    into.push({
-      topic: this.#deps.input.topic,
-      key: this.#key,
-      value,
-      headers: { schema: schemaVersion, id: this.#idPrefix + id36 },
-      timestampMs: this.#stamp.ms,
-    })
-    return value.length
-  }
-
   #writeEvent(
     framed: Framed,
     place: RecordPlace,
     level: Level | undefined,
     recognised: LineRecognition | undefined,
-    into: OutRecord[],
+    others: OutRecord[],
   ): number {
     const { event, isAccess } = this.#event(framed, place, level, recognised)
     const { redactor, deriver, derivingCodes, input } = this.#deps
     const derives = deriver && (isAccess || (event.event.code !== undefined && derivingCodes?.has(event.event.code)))
     const derived = derives ? deriver.derive(event) : []
     redactor?.event(event)
-    let bytes = 0
-    for (const emitted of [{ topic: input.topic, key: this.#key, event }, ...derived]) {
-      let record = encodeEvent(emitted)
-      if (record.value.length > maxEventBytes) record = encodeEvent({ ...emitted, event: shortened(emitted.event) })
-      into.push(record)
+    let bytes = this.#pack(encodedWithin({ topic: input.topic, key: this.#key, event }))
+    for (const one of derived) {
+      const record = encodedWithin(one)
+      others.push(record)
       bytes += record.value.length
     }
     return bytes
+  }
+
+  #pack({ topic, key, value, headers, timestampMs }: OutRecord): number {
+    const { out } = this.#packer
+    this.#packer.begin(topic, key, value.length + idRoom)
+    out.block(value)
+    const valueEnd = out.at
+    out.ascii(headers['id'] ?? '')
+    this.#packer.add(valueEnd, timestampMs)
+    return value.length
   }
 
   #event(
@@ -234,10 +209,10 @@ export class EventWriter {
   ): { event: ThumpEvent; isAccess: boolean } {
     const { text, isInvalid } = this.#text(framed)
     if (isInvalid) this.#deps.onInvalidBytes(1)
-    const flags = flagsOf(framed, isInvalid, false)
+    const flags = [...flagsOf(framed, isInvalid, false)]
     const { bytes, prefix } = framed
     const base: ThumpEvent = {
-      '@timestamp': this.#stamp.iso,
+      '@timestamp': this.#iso ?? this.#clock.iso(bytes, prefix),
       event: {
         id: this.#idPrefix + place.offset.toString(36),
         dataset: this.#deps.input.dataset ?? 'rabbitmq.log',
@@ -290,15 +265,12 @@ function withRecognition(event: ThumpEvent, found: LineRecognition | undefined):
 const serviceType = ({ dataset }: LogInput): string =>
   dataset === undefined ? 'rabbitmq' : (dataset.split('.')[0] ?? 'rabbitmq')
 
-function flagsOf(framed: Framed, isInvalid: boolean, isCut: boolean): string[] {
-  const isMultiline = framed.texts.length > (framed.kind === 'report' ? 4 : 2)
-  if (!isMultiline && !framed.isTruncated && !framed.isPartial && !framed.isContinued && !isInvalid && !isCut) return []
-  const set = [isMultiline, framed.isTruncated || isCut, framed.isPartial, framed.isContinued, isInvalid]
-  return flagNames.filter((_, index) => set[index])
-}
+/** What the prefix says is known: only what follows it can hold anything else. */
+const textStart = ({ hasPrefix, texts, start }: Framed): number => (hasPrefix ? (texts[0] ?? start) : start)
 
-function levelAt(bytes: Buffer, start: number, end: number): Level | undefined {
-  return levelOf(bytes.toString('latin1', start, end))
+function encodedWithin(emitted: Emitted): OutRecord {
+  const record = encodeEvent(emitted)
+  return record.value.length > maxEventBytes ? encodeEvent({ ...emitted, event: shortened(emitted.event) }) : record
 }
 
 function reportTime(header: string, zone: (wallMs: number) => number, out: Stamp): boolean {

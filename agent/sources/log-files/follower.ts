@@ -111,7 +111,7 @@ export class Follower {
     generation.dueAtMs = isUnfinished && dueAtMs > nowMs ? dueAtMs : Number.POSITIVE_INFINITY
     if (outcome.kind !== 'batch') return
     if (!generation.isPersisted) registry.isChanged = true
-    telemetry.read(outcome.batch.records.length)
+    telemetry.read(outcome.batch.count)
     sender.push(outcome.batch)
   }
 

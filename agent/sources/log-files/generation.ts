@@ -3,6 +3,7 @@ import type { OutRecord } from '../../../transport/transport.ts'
 import type { SavedGeneration } from './checkpoint-file.ts'
 import type { LogInput } from './contract.ts'
 import { fingerprint, headBytes, readRange, tailBytes, type FileStat } from './evidence.ts'
+import type { Packed } from './record-packer.ts'
 import type { Encoding } from './transcode.ts'
 
 /** The content before a position: what proves that a file still is what was read. */
@@ -15,7 +16,11 @@ export interface Mark {
 /** Records read together; acknowledged together. After it the file was read to `end`. */
 export interface Batch {
   readonly generation: Generation
-  readonly records: OutRecord[]
+  readonly packed: Packed
+  /** What was derived from them, for streams of its own. */
+  readonly others: readonly OutRecord[]
+  /** Events in all. */
+  readonly count: number
   readonly bytes: number
   readonly end: number
   readonly tail: Buffer

@@ -13,6 +13,7 @@ import { compilePatterns, inputOf, type Patterns } from './look.ts'
 import { createUnpacker } from './packed.ts'
 import { Reader } from './reader.ts'
 import { Reconciler } from './reconcile.ts'
+import { RecordPacker } from './record-packer.ts'
 import { Registry } from './registry.ts'
 import { Sender } from './sender.ts'
 import { createTelemetry, type Notice } from './telemetry.ts'
@@ -47,6 +48,7 @@ class LogFiles implements SourceStatus {
   readonly #unpacker
   readonly #sender: Sender
   readonly #follower: Follower
+  readonly #packer = new RecordPacker()
   readonly #writers = new Map<LogInput, EventWriter>()
   readonly #watchers = new Map<string, FSWatcher>()
   readonly #notices: Notice[] = []
@@ -80,7 +82,7 @@ class LogFiles implements SourceStatus {
       notice: (notice) => this.#notices.push(notice),
       generations: () => this.#registry.all,
     })
-    const reader = new Reader(tuning, (generation) => this.#writerOf(generation, telemetry.invalidBytes))
+    const reader = new Reader(tuning, this.#packer, (generation) => this.#writerOf(generation, telemetry.invalidBytes))
     this.#registry = new Registry(this.#loaded, (path) => inputOf(patterns, path), reader.onRecord, now)
     this.#descriptors = new Descriptors(tuning.maxOpenFiles > 0 ? tuning.maxOpenFiles : openFilesLimit())
     this.#unpacker = createUnpacker(join(dataDir, 'log-files-unpacked'), () => this.#lookAgainSoon())
@@ -176,7 +178,10 @@ class LogFiles implements SourceStatus {
     let writer = this.#writers.get(input)
     if (!writer) {
       const onInvalidBytes = (count: number) => onInvalid(input.paths.join(' '), count)
-      this.#writers.set(input, (writer = new EventWriter({ ...this.#deps, input, onInvalidBytes })))
+      this.#writers.set(
+        input,
+        (writer = new EventWriter({ ...this.#deps, input, packer: this.#packer, onInvalidBytes })),
+      )
     }
     return writer
   }

@@ -4,6 +4,7 @@ import type { Tuning } from './contract.ts'
 import type { EventWriter } from './event-writer.ts'
 import { readFully, readRange, statFile, tailBytes } from './evidence.ts'
 import { type Batch, type Generation, markOf } from './generation.ts'
+import type { RecordPacker } from './record-packer.ts'
 import { sniff, transcode } from './transcode.ts'
 
 export type ReadOutcome =
@@ -16,7 +17,9 @@ export type ReadOutcome =
 const remainderLimit = 64 << 10
 
 interface Turn {
-  readonly records: OutRecord[]
+  readonly writer: EventWriter
+  readonly others: OutRecord[]
+  count: number
   bytes: number
   /** Where the last record began, in the file. */
   lastStart: number
@@ -27,14 +30,16 @@ interface Turn {
 /** Reads one share of one file and frames it. One buffer serves all files: nothing of a file's bytes is kept between turns. */
 export class Reader {
   readonly #tuning: Tuning
+  readonly #packer: RecordPacker
   #buffer: Buffer<ArrayBufferLike>
   #turn: Turn | undefined
   #generation: Generation | undefined
   readonly #writerOf: (generation: Generation) => EventWriter
   readonly #place = { generationId: '', livePath: '', offset: 0 }
 
-  constructor(tuning: Tuning, writerOf: (generation: Generation) => EventWriter) {
+  constructor(tuning: Tuning, packer: RecordPacker, writerOf: (generation: Generation) => EventWriter) {
     this.#tuning = tuning
+    this.#packer = packer
     this.#buffer = Buffer.allocUnsafeSlow(tuning.readBytes + tailBytes)
     this.#writerOf = writerOf
   }
@@ -48,7 +53,8 @@ export class Reader {
     place.livePath = generation.saved.livePath
     place.offset = turn.fileOffset(framed.start)
     turn.lastStart = place.offset
-    turn.bytes += this.#writerOf(generation).write(framed, place, turn.records)
+    turn.count++
+    turn.bytes += turn.writer.write(framed, place, turn.others)
   }
 
   /** One turn. The file must be open; `nowMs` decides what has rested long enough. */
@@ -136,7 +142,14 @@ export class Reader {
   ): Batch | undefined {
     const { saved, readTo } = generation
     const bom = readTo === 0 ? bomLength(buffer, start, end, saved.encoding) : 0
-    const turn: Turn = { records: [], bytes: 0, lastStart: -1, fileOffset: (position) => readTo + position - start }
+    const turn: Turn = {
+      writer: this.#writerOf(generation),
+      others: [],
+      count: 0,
+      bytes: 0,
+      lastStart: -1,
+      fileOffset: (position) => readTo + position - start,
+    }
     this.#turn = turn
     this.#generation = generation
     const forcedBefore = generation.framer.forcedCuts
@@ -172,7 +185,9 @@ export class Reader {
     if (generation.scannedTo > generation.readTo && generation.hasMore) generation.isDirty = true
     return {
       generation,
-      records: turn.records,
+      packed: this.#packer.take(),
+      others: turn.others,
+      count: turn.count + turn.others.length,
       bytes: turn.bytes,
       end: generation.readTo,
       tail: generation.readTail,

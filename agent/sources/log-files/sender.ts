@@ -1,5 +1,6 @@
 import type { Logger } from '../../../runtime/log.ts'
 import { sleep } from '../../../runtime/retry.ts'
+import { type PackedRecords, unpack } from '../../../transport/packed-records.ts'
 import type { OutRecord } from '../../../transport/transport.ts'
 import type { Emit } from '../../source.ts'
 import type { Batch } from './generation.ts'
@@ -71,12 +72,11 @@ export class Sender {
       if (!stream || stream.isSending) continue
       const before = call.length
       for (let next = stream.queue[0]; next && next.generation.isPersisted; next = stream.queue[0]) {
-        if (call.length > 0 && (bytes + next.bytes > maxCallBytes || records + next.records.length > maxCallRecords))
-          break
+        if (call.length > 0 && (bytes + next.bytes > maxCallBytes || records + next.count > maxCallRecords)) break
         call.push(next)
         stream.queue.shift()
         bytes += next.bytes
-        records += next.records.length
+        records += next.count
       }
       if (call.length > before) {
         stream.isSending = true
@@ -90,18 +90,20 @@ export class Sender {
   }
 
   async #send(call: readonly Batch[]): Promise<void> {
-    const records: OutRecord[] = []
-    for (const batch of call) for (const record of batch.records) records.push(record)
-    for (let isSent = false; !isSent && !this.#signal.aborted; ) isSent = await this.#try(records)
+    const packs = call.flatMap(({ packed }) => packed.packs)
+    const others = call.flatMap((batch) => batch.others)
+    for (let isSent = false; !isSent && !this.#signal.aborted; ) isSent = await this.#try(packs, others)
     this.#calls--
     if (this.#signal.aborted) return
     for (const batch of call) this.#acknowledge(batch)
     this.#onAcknowledged()
   }
 
-  async #try(records: readonly OutRecord[]): Promise<boolean> {
+  async #try(packs: readonly PackedRecords[], others: readonly OutRecord[]): Promise<boolean> {
     try {
-      if (records.length > 0) await this.#emit.records(records, this.#signal)
+      const lines = packs.length > 0 ? this.#emit.packed?.(packs, this.#signal) : Promise.resolve()
+      if (!lines) await this.#emit.records([...packs.flatMap(unpack), ...others], this.#signal)
+      else await Promise.all([lines, ...(others.length > 0 ? [this.#emit.records(others, this.#signal)] : [])])
       return !this.#signal.aborted
     } catch (error) {
       if (this.#signal.aborted) return false
@@ -114,6 +116,8 @@ export class Sender {
   #acknowledge(batch: Batch): void {
     const stream = this.#streams.get(batch.generation.saved.livePath)
     batch.generation.acknowledge(batch)
+    // Where records went one by one, somebody may look at their bytes still.
+    if (this.#emit.packed) batch.packed.release()
     this.bytes -= batch.bytes
     if (!stream) return
     stream.bytes -= batch.bytes

@@ -1,0 +1,80 @@
+import { schemaVersion } from '../../../event/encode.ts'
+import type { TopicName } from '../../../event/topics.ts'
+import type { PackedRecords } from '../../../transport/packed-records.ts'
+import { ByteWriter } from './byte-writer.ts'
+import { type Slab, Slabs } from './slabs.ts'
+
+/** Records packed together. `release` gives their memory back: once nobody reads them any more. */
+export interface Packed {
+  readonly packs: readonly PackedRecords[]
+  readonly release: () => void
+}
+
+const headers = { schema: schemaVersion }
+
+/** Collects encoded records into packs, without an object a record. One for all files: they are read one after another. */
+export class RecordPacker {
+  readonly out = new ByteWriter()
+  readonly #slabs = new Slabs()
+  #slab: Slab
+  #packs: PackedRecords[] = []
+  #held: Slab[] = []
+  #topic: TopicName = 'APP'
+  #key = ''
+  #start = 0
+  #bounds: number[] = []
+  #timesMs: number[] = []
+
+  constructor() {
+    this.#slab = this.#slabs.take(0)
+    this.out.use(this.#slab.buffer, 0)
+  }
+
+  /** Begins a record of the topic and key, of `most` bytes at most. Write value and id to `out`, then `add` it. */
+  begin(topic: TopicName, key: string, most: number): void {
+    if (key !== this.#key || topic !== this.#topic) {
+      this.#close()
+      this.#topic = topic
+      this.#key = key
+    }
+    if (this.#slab.buffer.length - this.out.at >= most) return
+    this.#close()
+    this.#slabs.release(this.#slab)
+    this.#slab = this.#slabs.take(most)
+    this.out.use(this.#slab.buffer, 0)
+    this.#start = 0
+  }
+
+  /** The record is written: its value up to `valueEnd`, its id from there to the writer's place. */
+  add(valueEnd: number, timeMs: number): void {
+    this.#bounds.push(valueEnd, this.out.at)
+    this.#timesMs.push(Math.trunc(timeMs))
+  }
+
+  /** What was written since the last call. */
+  take(): Packed {
+    this.#close()
+    const [packs, held] = [this.#packs, this.#held]
+    this.#packs = []
+    this.#held = []
+    return { packs, release: () => held.splice(0).forEach((slab) => this.#slabs.release(slab)) }
+  }
+
+  #close(): void {
+    if (this.#timesMs.length === 0) return
+    this.#packs.push({
+      topic: this.#topic,
+      key: this.#key,
+      headers,
+      bytes: this.#slab.buffer,
+      start: this.#start,
+      bounds: this.#bounds,
+      timesMs: this.#timesMs,
+    })
+    this.#slab.users++
+    this.#held.push(this.#slab)
+    this.#bounds = []
+    this.#timesMs = []
+    this.#start = this.out.at
+  }
+}
