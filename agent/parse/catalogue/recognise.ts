@@ -20,12 +20,24 @@ const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, String.raw
 /** One pass over the line says whether any row can match: most lines are none of ours. */
 const anyHint = new RegExp([...new Set(entries.map(({ hint }) => escaped(hint)))].join('|'))
 
+/** The rows whose hints stand in a text. Texts that differ in their numbers alone have the same: those are remembered. */
+const candidates = new Map<string, readonly Entry[]>()
+const maxCandidates = 2000
+
+function candidatesOf(text: string): readonly Entry[] {
+  const shape = text.replaceAll(/\d+/g, '0')
+  const known = candidates.get(shape)
+  if (known) return known
+  const found = anyHint.test(text) ? entries.filter(({ hint }) => text.includes(hint)) : []
+  if (candidates.size >= maxCandidates) candidates.clear()
+  candidates.set(shape, found)
+  return found
+}
+
 /** The catalogue's entry for a message (its lines joined, without prefixes); undefined where it is none. Never throws. */
 export function recognise(message: string, _level?: Level): Recognition | undefined {
   const text = message.length > maxText ? message.slice(0, maxText) : message
-  if (!anyHint.test(text)) return undefined
-  for (const entry of entries) {
-    if (!text.includes(entry.hint)) continue
+  for (const entry of candidatesOf(text)) {
     const found = entry.pattern.exec(text)
     if (found) return recognition(entry, found.groups ?? {}, text)
   }

@@ -200,6 +200,41 @@ describe('the fast look at a line', () => {
     expect(byDefault.mayHit(bytes, 0, bytes.length)).toBe(false)
   })
 
+  test.each([
+    'password',
+    'passwd',
+    'passphrase',
+    'passwort',
+    'secret',
+    'token',
+    'credential',
+    'credentials',
+    'authorization',
+    'pwd',
+    'pass',
+    'pw',
+    'cookie',
+    'session_id',
+    'sessionid',
+    'api-key',
+    'accesskey',
+    'private_key',
+    'PASSWORD',
+  ])('sees a secret behind the word %s, however it is set off', (word) => {
+    for (const text of [
+      `${word}=`,
+      `x ${word} : `,
+      `"${word}": `,
+      `<<"${word}">>,`,
+      `{${word}, `,
+      `\\"${word}\\" =>`,
+    ]) {
+      const line = `${text}"Hunter2!xyz"`
+      const bytes = Buffer.from(line)
+      expect([line, byDefault.text(line) === line || byDefault.mayHit(bytes, 0, bytes.length)]).toEqual([line, true])
+    }
+  })
+
   test('never misses a line that would be masked', () => {
     fc.assert(
       fc.property(mixtures(), (text) => {
