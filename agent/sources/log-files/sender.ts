@@ -101,9 +101,9 @@ export class Sender {
 
   async #try(packs: readonly PackedRecords[], others: readonly OutRecord[]): Promise<boolean> {
     try {
-      const lines = packs.length > 0 ? this.#emit.packed?.(packs, this.#signal) : Promise.resolve()
-      if (!lines) await this.#emit.records([...packs.flatMap(unpack), ...others], this.#signal)
-      else await Promise.all([lines, ...(others.length > 0 ? [this.#emit.records(others, this.#signal)] : [])])
+      const [emit, signal] = [this.#emit, this.#signal]
+      if (!emit.packed) await emit.records([...packs.flatMap(unpack), ...others], signal)
+      else await Promise.all([emit.packed(packs, signal), emit.records(others, signal)])
       return !this.#signal.aborted
     } catch (error) {
       if (this.#signal.aborted) return false

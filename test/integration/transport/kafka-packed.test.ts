@@ -40,7 +40,7 @@ test('packs larger than a batch, of several keys and between single records, kee
   const packs = [packOf('a', 0, 3000, 900), packOf('b', 0, 500, 10), packOf('a', 3000, 700, 900)]
   const sent = [
     producer.send([recordOf('a', 'first:')], never),
-    producer.sendPacked?.(packs, never),
+    producer.sendPacked?.(packs, never) ?? Promise.reject(new Error('packs cannot be sent')),
     producer.send([recordOf('a', 'last:')], never),
   ]
   for (const result of await Promise.all(sent)) expect(result).toEqual({ rejected: [] })

@@ -7,9 +7,11 @@ import { recognise } from '../../../agent/parse/catalogue/recognise.ts'
 import { Framer, initialFamily } from '../../../agent/parse/formats/framing.ts'
 import { decodeEvent as decodeMessage, type ExchangeMessage } from '../../../agent/sources/events/decode-event.ts'
 import { EventWriter } from '../../../agent/sources/log-files/event-writer.ts'
+import { RecordPacker } from '../../../agent/sources/log-files/record-packer.ts'
 import { decodeEvent } from '../../../event/encode.ts'
 import type { ThumpEvent } from '../../../event/event.ts'
 import { agentSchema } from '../../../runtime/config/schema-agent.ts'
+import { unpack } from '../../../transport/packed-records.ts'
 import type { OutRecord } from '../../../transport/transport.ts'
 import { markerPrefix } from '../../recordings/afternoon.ts'
 import { tableOf } from '../../recordings/table.ts'
@@ -83,12 +85,16 @@ function linesOf(text: string, correlator: ReturnType<typeof createCorrelator>, 
     const records: OutRecord[] = []
     if (!input) return []
     const services = { recognise, parseAccessLine, deriver: correlator, derivingCodes: correlatedCodes }
-    const writer = new EventWriter({ input, identity: whole, now: () => 0, onInvalidBytes: () => {}, ...services })
+    const packer = new RecordPacker()
+    const deps = { input, packer, identity: whole, now: () => 0, onInvalidBytes: () => {} }
+    const writer = new EventWriter({ ...deps, ...services })
     const limits = { maxLines: 500, maxBytes: 1 << 20, maxLineBytes: 1 << 20 }
     const bytes = Buffer.from(`${lines.join('\n')}\n`)
-    const framer = new Framer(initialFamily('auto'), limits, (framed) =>
-      writer.write(framed, { generationId: livePath, livePath, offset: offset + framed.start }, records),
-    )
+    const framer = new Framer(initialFamily('auto'), limits, (framed) => {
+      const others: OutRecord[] = []
+      writer.write(framed, { generationId: livePath, livePath, offset: offset + framed.start }, others)
+      records.push(...packer.take().packs.flatMap(unpack), ...others)
+    })
     framer.frame(bytes, 0, bytes.length, true)
     offset += bytes.length
     return records.flatMap(({ value }) => {
