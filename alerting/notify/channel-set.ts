@@ -31,6 +31,8 @@ export interface ChannelSetDeps {
   readonly telemetry: Telemetry
   readonly config: () => AlertingConfig
   readonly now: () => number
+  /** Monotonic ms. */
+  readonly monotonic: () => number
 }
 
 interface Member {
@@ -38,7 +40,6 @@ interface Member {
   readonly worker: ChannelWorker
 }
 
-const monotonic = () => performance.now()
 /** What a channel that is replaced may still finish. */
 const replaceMs = 5000
 
@@ -88,6 +89,10 @@ export class ChannelSet {
     for (const { worker } of this.#members.values()) worker.wake()
   }
 
+  get isIdle(): boolean {
+    return [...this.#members.values()].every(({ worker }) => worker.isIdle)
+  }
+
   /** To be called in the transaction of an acknowledgement. */
   showAck(alert: AlertRecord, { by, comment }: { readonly by: string; readonly comment: string }): void {
     const { deliveries, db, now } = this.#deps
@@ -119,7 +124,7 @@ export class ChannelSet {
   }
 
   #startWorker(name: string, config: ChannelConfig, channel: Channel): ChannelWorker {
-    const { db, lanes, gate, sift } = this.#deps
+    const { db, lanes, gate, sift, monotonic } = this.#deps
     const limits = limitsOf(config)
     const storms = createStormBreaker({ db, channel: name, backlog: limits.backlog, lanes, gate, sift })
     const picker = new Picker({
@@ -131,7 +136,7 @@ export class ChannelSet {
       monotonicMs: monotonic(),
     })
     const onSettled = () => this.onSettled()
-    return new ChannelWorker({ ...this.#deps, name, channel, picker, monotonic, onSettled })
+    return new ChannelWorker({ ...this.#deps, name, channel, picker, onSettled })
   }
 
   #laneFor(delivery: Delivery) {

@@ -23,7 +23,7 @@ export interface WorkerDeps {
   readonly related: Related
   readonly telemetry: Telemetry
   readonly now: () => number
-  /** For tests: monotonic ms. */
+  /** Monotonic ms. */
   readonly monotonic: () => number
   /** Called after each answer: it may have changed what is due. */
   readonly onSettled: () => void
@@ -45,6 +45,7 @@ export class ChannelWorker {
   readonly #done: Promise<void>
   #wake: () => void = () => {}
   #isWoken = false
+  #isNapping = false
   #failures = 0
   #failingSinceMs: number | undefined
   #pausedUntil = 0
@@ -58,7 +59,13 @@ export class ChannelWorker {
 
   wake(): void {
     this.#isWoken = true
+    this.#isNapping = false
     this.#wake()
+  }
+
+  /** Nothing is being sent, and nothing may be sent now. */
+  get isIdle(): boolean {
+    return this.#isNapping
   }
 
   /** What is being sent may be answered until `deadline`, then it is broken off and sent again by the next start. */
@@ -192,6 +199,7 @@ export class ChannelWorker {
 
   async #nap(ms: number): Promise<void> {
     if (!this.#isWoken) {
+      this.#isNapping = true
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms)
         this.#wake = () => {
@@ -201,6 +209,7 @@ export class ChannelWorker {
       })
       this.#wake = () => {}
     }
+    this.#isNapping = false
     this.#isWoken = false
   }
 }

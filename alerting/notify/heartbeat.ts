@@ -17,7 +17,7 @@ export function startHeartbeat({ heartbeat, telemetry, isAlive, now }: Heartbeat
   if (!heartbeat) return { value: undefined, stop: async () => {} }
   const stopping = new AbortController()
   const { signal } = stopping
-  const http = createHttpClient({})
+  const http = createHttpClient(heartbeat)
   const beat = async () => {
     let failures = 0
     while (!signal.aborted) {

@@ -18,6 +18,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal
 }
 
+export type HttpSettings = Partial<Pick<ChannelConfig, 'proxy' | 'tls' | 'timeout'>>
+
 /** Outgoing HTTP of one channel: its proxy, its CA, its limits. */
 export interface HttpClient {
   /** Throws where there was no answer. */
@@ -25,11 +27,11 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
-const timeoutMs = 10_000
+const usualTimeoutMs = 10_000
 const keptBytes = 16_384
 
 /** Throws where a TLS file cannot be read. */
-export function createHttpClient({ proxy, tls }: Pick<ChannelConfig, 'proxy' | 'tls'>): HttpClient {
+export function createHttpClient({ proxy, tls, timeout: timeoutMs = usualTimeoutMs }: HttpSettings): HttpClient {
   const secure = {
     ...(tls?.ca !== undefined && { ca: readFileSync(tls.ca, 'utf8') }),
     ...(tls?.cert !== undefined && { cert: readFileSync(tls.cert, 'utf8') }),
@@ -43,8 +45,8 @@ export function createHttpClient({ proxy, tls }: Pick<ChannelConfig, 'proxy' | '
   // The environment's proxies serve where the channel names none; never for this machine itself.
   const outside: Dispatcher =
     proxy === undefined
-      ? new EnvHttpProxyAgent({ ...limits, connect, requestTls: secure })
-      : new ProxyAgent({ ...limits, uri: proxy, requestTls: secure, connect: { timeout: timeoutMs } })
+      ? new EnvHttpProxyAgent({ ...limits, connect, requestTls: secure, proxyTls: secure })
+      : new ProxyAgent({ ...limits, uri: proxy, requestTls: secure, proxyTls: secure, connect: { timeout: timeoutMs } })
   return {
     async send({ url, method = 'POST', headers = {}, body, signal }) {
       const dispatcher = proxy === undefined && isLoopback(url) ? direct : outside

@@ -1,6 +1,5 @@
 import type { Answer, Attempt, Channel } from './channel.ts'
-import { answerOfFailure, answerOfStatus, createHttpClient, type HttpAnswer } from './http.ts'
-import type { ChannelConfig } from '../../runtime/config/schema-alerting.ts'
+import { answerOfFailure, answerOfStatus, createHttpClient, type HttpAnswer, type HttpSettings } from './http.ts'
 import type { Notice } from './notice.ts'
 
 export interface JsonPost {
@@ -11,7 +10,7 @@ export interface JsonPost {
 
 /** A channel that posts one JSON document a message; `read` knows the medium's own answers. */
 export function jsonChannel(
-  config: Pick<ChannelConfig, 'proxy' | 'tls'>,
+  config: HttpSettings,
   write: (notice: Notice, attempt: Attempt) => JsonPost,
   read: (answer: HttpAnswer, nowMs: number) => Answer = answerOfStatus,
 ): Channel {

@@ -9,6 +9,7 @@ import type { Journal } from '../journal.ts'
 import type { StateDatabase } from '../state/database.ts'
 import { type Wording, wordingFor } from './channel.ts'
 import { ChannelSet } from './channel-set.ts'
+import { createClockWatch } from './clock-watch.ts'
 import { createDeadChannels } from './dead-channel.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import { createGate } from './gate.ts'
@@ -37,6 +38,8 @@ export interface Notifier {
   test(channel: string): Promise<{ ok: boolean; detail: string }>
   /** What the people on duty do. */
   readonly operator: Operator
+  /** All that can be told at this instant has been told. */
+  isIdle(): boolean
   /** As it is now: it may be reloaded. */
   config(): AlertingConfig
   /** What messages are written with at present. */
@@ -52,6 +55,8 @@ export interface NotifierDeps {
   readonly metrics: Metrics
   readonly health: Health
   readonly now: Clock
+  /** Monotonic ms; default: the process's own. */
+  readonly monotonic?: () => number
   /** For the context of a message. */
   readonly search?: EventSearch
   /** Rules that another rule inhibits: their alerts wait a moment for it. */
@@ -67,6 +72,7 @@ const stalledMs = 60_000
 /** Throws ConfigError where a channel cannot work as configured; nothing is started then. */
 export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifier>> {
   const { db, journal, timezone, now, metrics, health, inhibitTargets = () => [] } = deps
+  const monotonic = deps.monotonic ?? (() => performance.now())
   let config = deps.config
   const wordingOf = (alerting: AlertingConfig) => wordingFor(alerting, timezone)
   db.migrate('notify', notifySchema)
@@ -80,12 +86,13 @@ export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifie
   const sift = createSift({ ...parts, gate })
   const settler = createSettler(parts)
   const planner = createPlanner(parts)
-  const related = createRelated({ search: deps.search, telemetry, monotonicMs: () => performance.now() })
+  const related = createRelated({ search: deps.search, telemetry, monotonicMs: monotonic })
   const deadChannels = createDeadChannels(db)
-  const channels = new ChannelSet({ ...parts, gate, sift, settler, deadChannels, related, now })
+  const channels = new ChannelSet({ ...parts, gate, sift, settler, deadChannels, related, now, monotonic })
   channels.configure(config, wordingOf(config), timezone)
   const housekeeping = createHousekeeping(db, planner, createSilenceNotices({ db, silences, timezone }))
-  const tick = createTick({ ...parts, planner, settler, channels, housekeeping })
+  const clockWatch = createClockWatch(db, monotonic)
+  const tick = createTick({ ...parts, planner, settler, channels, housekeeping, clockWatch })
   const ticker = new Ticker({ now, telemetry, tick })
   channels.onSettled = () => ticker.wake()
   const operator = createOperator({
@@ -113,6 +120,7 @@ export async function startNotifier(deps: NotifierDeps): Promise<Started<Notifie
       },
       test: (channel) => channels.test(channel),
       operator,
+      isIdle: () => ticker.isIdle && channels.isIdle,
       config: () => config,
       wording: () => wordingOf(config),
     },
@@ -132,11 +140,13 @@ interface TickDeps {
   readonly settler: Settler
   readonly channels: ChannelSet
   readonly housekeeping: { tick(nowMs: number): void }
+  readonly clockWatch: { tick(nowMs: number): void }
 }
 
 /** One turn: plans what is new, does what is due, and says when the next thing will be. */
-function createTick({ db, deliveries, lanes, planner, settler, channels, housekeeping }: TickDeps) {
+function createTick({ db, deliveries, lanes, planner, settler, channels, housekeeping, clockWatch }: TickDeps) {
   return (nowMs: number): number => {
+    clockWatch.tick(nowMs)
     const hasMore = planner.planBatch(nowMs)
     db.transaction(() => {
       deliveries.wakeHeld(nowMs)

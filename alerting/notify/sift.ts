@@ -11,6 +11,9 @@ export interface SiftDeps {
   readonly telemetry: Telemetry
 }
 
+/** What waited for so long came too late to be told by itself; what came and went in one batch did not. */
+const waitedMs = 5000
+
 /** Looks at one pending delivery: `passed` where it may go on, `moved` where it was held, dropped or merged instead. */
 export type Sift = (delivery: Delivery, nowMs: number) => 'passed' | 'moved'
 
@@ -25,7 +28,8 @@ export function createSift({ db, deliveries, gate, telemetry }: SiftDeps): Sift 
 
   /** A firing that could not be told before its alert ended is told with its end, in one message. */
   function mergeWithEnd(delivery: Delivery, nowMs: number): boolean {
-    const wasHeld = delivery.attempts > 0 || delivery.hold !== null
+    const hasWaited = nowMs - delivery.created_ms > waitedMs
+    const wasHeld = delivery.attempts > 0 || delivery.hold !== null || hasWaited
     if (!wasHeld || delivery.kind === 'resolved' || delivery.kind === 'digest' || !endOf(delivery)) return false
     drop(delivery, 'merged', nowMs)
     return true

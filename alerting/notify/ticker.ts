@@ -33,6 +33,10 @@ export class Ticker {
     setImmediate(() => this.#run())
   }
 
+  get isIdle(): boolean {
+    return !this.#isQueued
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)

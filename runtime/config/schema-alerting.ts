@@ -6,6 +6,9 @@ const shared = {
   cap: z.strictObject({ perHour: z.number().int().min(1) }).optional(),
   proxy: httpUrl.optional(),
   tls: tls.optional(),
+  timeout: duration
+    .default(10_000)
+    .meta({ description: 'How long the medium may be silent before the message is sent again' }),
 }
 
 const slack = z.strictObject({
@@ -66,8 +69,8 @@ const command = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .meta({ description: 'An argument list; no shell. The alert comes as JSON on standard input' }),
-  timeout: duration.default(30_000),
   ...shared,
+  timeout: duration.default(30_000).meta({ description: 'How long the command may run before it is ended' }),
 })
 const kakaowork = z.strictObject({
   type: z.literal('kakaowork'),
@@ -126,7 +129,14 @@ export const alertingSchema = z
     channels: z.record(z.string().min(1), channelSchema).default({}),
     routes: z.array(routeSchema).default([]),
     maintenance: z.strictObject({ suppress: z.boolean().default(true) }).prefault({}),
-    heartbeat: z.strictObject({ url: secret, interval: duration.default(60_000) }).optional(),
+    heartbeat: z
+      .strictObject({
+        url: secret,
+        interval: duration.default(60_000),
+        proxy: z.url().optional(),
+        tls: tls.optional(),
+      })
+      .optional(),
     publicUrl: z
       .url()
       .optional()

@@ -9,13 +9,11 @@ import { mailText } from './email-body.ts'
 
 type EmailConfig = Extract<ChannelConfig, { type: 'email' }>
 
-const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 30_000, dnsTimeout: 10_000 }
-
 /** By SMTP, text and HTML; the mails of one alert are one thread. */
 export function openEmail(name: string, config: EmailConfig, wording: Wording): Channel {
   const transport = createTransport({
     ...connection(name, config),
-    ...timeouts,
+    ...timeoutsOf(config),
     disableFileAccess: true,
     disableUrlAccess: true,
   })
@@ -38,6 +36,11 @@ export function openEmail(name: string, config: EmailConfig, wording: Wording): 
     },
     close: async () => transport.close(),
   }
+}
+
+/** A server that takes its time over a mail's content is asked for a sign of life less often. */
+function timeoutsOf({ timeout }: EmailConfig) {
+  return { connectionTimeout: timeout, greetingTimeout: timeout, socketTimeout: 3 * timeout, dnsTimeout: timeout }
 }
 
 function connection(name: string, { smtp, tls, proxy }: EmailConfig) {

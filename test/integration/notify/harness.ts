@@ -29,21 +29,32 @@ export interface Alerter {
   readonly stop: () => Promise<void>
 }
 
+export interface AlerterDeps {
+  readonly path?: string
+  readonly clock?: { offsetMs: number }
+  /** Instead of `clock`: a wall clock of the test's own, and a monotonic one. */
+  readonly now?: () => number
+  readonly monotonic?: () => number
+  readonly search?: EventSearch
+}
+
 /** The notifier on a database of its own, with a wall clock that can be moved. */
 export async function startAlerter(
   alerting: unknown,
   {
     path = ':memory:',
     clock = { offsetMs: 0 },
+    now = () => Date.now() + clock.offsetMs,
+    monotonic,
     search,
-  }: { path?: string; clock?: { offsetMs: number }; search?: EventSearch } = {},
+  }: AlerterDeps = {},
 ): Promise<Alerter> {
   const opened = openStateDatabase(path)
   if (!opened) throw new Error('the database is locked')
   const db = opened.value
   db.migrate('engine', engineSchema)
   const metrics = createMetrics()
-  const journal = createJournal(db, { cluster: 'demo', now: () => Date.now() + clock.offsetMs })
+  const journal = createJournal(db, { cluster: 'demo', now })
   const started = await startNotifier({
     db,
     journal,
@@ -53,7 +64,8 @@ export async function startAlerter(
     log: silentLogger,
     metrics,
     health: createHealth(),
-    now: () => Date.now() + clock.offsetMs,
+    now,
+    ...(monotonic && { monotonic }),
   })
   let isStopped = false
   const stop = async () => {
@@ -75,10 +87,16 @@ export async function startAlerter(
       started.value.wake()
     },
     reconfigure: (next) => started.value.reconfigure(alertingSchema.parse(next)),
-    acks: createAcks(db, () => Date.now() + clock.offsetMs),
+    acks: createAcks(db, now),
     restart: async (config = alerting) => {
       await stop()
-      return await startAlerter(config, { path, clock, ...(search && { search }) })
+      return await startAlerter(config, {
+        path,
+        clock,
+        now,
+        ...(monotonic && { monotonic }),
+        ...(search && { search }),
+      })
     },
     stop,
   }
