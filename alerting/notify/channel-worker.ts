@@ -138,7 +138,7 @@ export class ChannelWorker {
     const { db, related, now } = this.#deps
     if (notice.digest) return notice
     const [alert] = notice.alerts
-    return { ...notice, context: { related: await related.of(alert), episodes: episodesOf(db, alert, now()) } }
+    return { ...notice, context: { ...(await related.of(alert)), episodes: episodesOf(db, alert, now()) } }
   }
 
   #settle(delivery: Delivery, notice: Notice, answer: Answer): void {

@@ -58,7 +58,7 @@ export interface NotifierDeps {
   /** Monotonic ms; default: the process's own. */
   readonly monotonic?: () => number
   /** For the context of a message. */
-  readonly search?: EventSearch
+  readonly search?: Pick<EventSearch, 'search'>
   /** Rules that another rule inhibits: their alerts wait a moment for it. */
   readonly inhibitTargets?: () => Iterable<string>
   /** Ends an alert that the engine holds; false where it holds none of this id. */

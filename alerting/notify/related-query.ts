@@ -56,5 +56,6 @@ const asField = ({ path, value }: Same): QueryNode => ({ kind: 'field', path, va
 const noise: readonly QueryNode[] = [
   asField({ path: 'event.dataset', value: 'rabbitmq.queue' }),
   asField({ path: 'event.dataset', value: 'rabbitmq.node' }),
+  asField({ path: 'event.dataset', value: 'rabbitmq.attribution' }),
   asField({ path: 'service.type', value: 'thump' }),
 ]

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ThumpEvent } from '../../../event/event.ts'
+import type { EventSearch } from '../../../storage/storage.ts'
 import { eventually } from '../../servers/eventually.ts'
 import { bodyOf, countOf, httpReceiver, smtpReceiver, startAlerter, storyOf } from './harness.ts'
 import { alertOf, firing, resolved } from './records.ts'
@@ -123,6 +125,73 @@ describe('telling by webhook', () => {
     await receiver.received(1)
     expect(bodyOf(receiver.requests[0]!).digest).toMatchObject({ total: 25, shown: 10 })
     expect(bodyOf(receiver.requests[0]!).alerts).toHaveLength(10)
+  })
+})
+
+describe('what is stored around an alert', () => {
+  const deletion: ThumpEvent = {
+    '@timestamp': '2026-11-24T06:04:05.000Z',
+    event: { id: 'deed', dataset: 'rabbitmq.event' },
+    message: 'queue orders deleted',
+    service: { type: 'rabbitmq' },
+    agent: { id: 'a', version: '0' },
+    user: { name: 'app' },
+    rabbitmq: { vhost: '/', queue: 'orders' },
+    amqp: { operation: 'queue.delete' },
+  }
+  const evidence: ThumpEvent = {
+    ...deletion,
+    event: { id: 'evidence', dataset: 'rabbitmq.attribution' },
+    related: { id: 'deed' },
+    source: { ip: '10.0.0.7' },
+    rabbitmq: { attribution: 'http-api' },
+  }
+  const before: ThumpEvent = {
+    ...deletion,
+    event: { id: 'before', dataset: 'rabbitmq.event' },
+    message: 'unbound first',
+  }
+  const mailTo = (port: number) => ({
+    type: 'email',
+    smtp: { host: '127.0.0.1', port, tls: 'none' },
+    from: 'thump@example.com',
+    to: ['a@example.com'],
+  })
+  const stored = (answer: (query: string) => Promise<readonly ThumpEvent[]>): Pick<EventSearch, 'search'> => ({
+    search: async ({ query }) => ({ events: await answer(JSON.stringify(query)) }),
+  })
+
+  test('is told with it: what happened before, and what evidence says of who did it', async () => {
+    const [receiver, smtp] = [await httpReceiver(), await smtpReceiver()]
+    const search = stored(async (query) => (query.includes('"orders"') ? [deletion, before] : [evidence]))
+    const channels = { hook: hook(receiver.url), mail: mailTo(smtp.port) }
+    const { decide } = await startAlerter({ channels }, { search })
+    decide(firing(alertOf({ samples: [deletion] })))
+    const [request] = await receiver.received(1)
+    expect(JSON.parse(request!.body)).toMatchObject({
+      related: [{ event: { id: 'before' } }, { event: { id: 'deed' } }],
+      episodes: 1,
+    })
+    const [mail] = await smtp.received(1)
+    expect(mail!.raw).toMatch(/who:\s+app from 10\.0\.0\.7/u)
+    expect(mail!.raw).toMatch(/way:\s+by the HTTP API/u)
+    expect(mail!.raw).toContain('unbound first')
+  })
+
+  test.each([
+    ['broken', () => Promise.reject(new Error('the index is gone'))],
+    ['hanging', () => new Promise<never>(() => {})],
+  ] as const)('a %s store holds no message up', async (_, answer) => {
+    const receiver = await httpReceiver()
+    const { decide } = await startAlerter({ channels: { hook: hook(receiver.url) } }, { search: stored(answer) })
+    decide(
+      firing(alertOf({ samples: [deletion] })),
+      firing(alertOf({ key: { 'rabbitmq.queue': 'b' }, samples: [deletion] })),
+    )
+    const requests = await receiver.received(2)
+    expect(JSON.parse(requests[1]!.body)).toMatchObject({ related: [] })
+    // The second one did not wait for the same store again.
+    expect(requests[1]!.atMs - requests[0]!.atMs).toBeLessThan(5000)
   })
 })
 

@@ -35,7 +35,7 @@ export interface AlerterDeps {
   /** Instead of `clock`: a wall clock of the test's own, and a monotonic one. */
   readonly now?: () => number
   readonly monotonic?: () => number
-  readonly search?: EventSearch
+  readonly search?: Pick<EventSearch, 'search'>
 }
 
 /** The notifier on a database of its own, with a wall clock that can be moved. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { noticeJson } from '../../../../alerting/notify/alert-json.ts'
 import type { Wording } from '../../../../alerting/notify/channel.ts'
+import { alertmanagerAlerts } from '../../../../alerting/notify/channels/alertmanager.ts'
 import { discordMessage } from '../../../../alerting/notify/channels/discord.ts'
 import { mailText } from '../../../../alerting/notify/channels/email-body.ts'
 import { pagerDutyEvent } from '../../../../alerting/notify/channels/pagerduty.ts'
@@ -11,6 +12,9 @@ import { tellStory } from '../../../../alerting/notify/facts.ts'
 import type { Notice } from '../../../../alerting/notify/notice.ts'
 import { storyText } from '../../../../alerting/notify/story-text.ts'
 import { spanOf, zonedTime } from '../../../../alerting/notify/times.ts'
+import { linkOf } from '../../../../alerting/notify/links.ts'
+import { relatedQueryText } from '../../../../alerting/notify/related-query.ts'
+import { whoDidIt } from '../../../../alerting/notify/who.ts'
 import type { AlertRecord } from '../../../../alerting/transition.ts'
 import type { ThumpEvent } from '../../../../event/event.ts'
 
@@ -115,6 +119,8 @@ describe('text that the broker’s clients choose', () => {
     ['discord', JSON.stringify(discordMessage(hostile, wording))],
     ['telegram', telegramText(hostile, wording)],
     ['pagerduty', JSON.stringify(pagerDutyEvent(hostile, wording, 'key'))],
+    ['kakaowork', storyText(tellStory(hostile, wording))],
+    ['alertmanager', JSON.stringify(alertmanagerAlerts(hostile, { timezone: 'UTC' }, atMs))],
   ]
 
   test.each(media)('%s: control characters and escape sequences are gone, letters stay', (_, message) => {
@@ -122,7 +128,7 @@ describe('text that the broker’s clients choose', () => {
     expect(message).toContain('주문')
   })
 
-  test.each(media.filter(([name]) => name !== 'pagerduty' && name !== 'email'))(
+  test.each(media.filter(([name]) => ['slack', 'teams', 'discord', 'telegram'].includes(name)))(
     '%s: nobody is called',
     (_, message) => {
       expect(message).not.toMatch(/<!channel>|<@U123>|@everyone|@here/u)
@@ -146,6 +152,20 @@ describe('text that the broker’s clients choose', () => {
     for (const message of [slackMessage(hostile, wording), discordMessage(hostile, wording)]) {
       expect(JSON.stringify(message).match(/(?<!\\)```/gu)).toHaveLength(2)
     }
+  })
+
+  test('what stands around an alert, and who may have done it, is as harmless', () => {
+    const around = { ...deletion, message: evil, user: { name: evil }, client: { name: evil } }
+    const candidates = [{ connection: evil, client: evil }]
+    const notice: Notice = {
+      ...hostile,
+      note: evil,
+      context: { related: [around], episodes: 2, deed: { ...around, rabbitmq: { attribution: evil, candidates } } },
+    }
+    const slack = JSON.stringify(slackMessage(notice, wording, true))
+    expect(slack).not.toMatch(/<!channel>|<@U123>|@everyone|@here|\\u001b|\\r/u)
+    expect(mailText(notice, wording).html).not.toContain('<script')
+    expect(tellStory(notice, { timezone: 'UTC' }).command).toBe('thump alerts show alert-1')
   })
 
   test('a link is only made of a web address', () => {
@@ -197,4 +217,65 @@ test('a digest says how much it holds and of which rules', () => {
     facts: [{ name: 'queue-deleted', value: '1200' }],
   })
   expect(noticeJson(notice, wording)).toMatchObject({ digest: { total: 1200, shown: 1 }, alerts: [{ id: 'alert-1' }] })
+})
+
+describe('who did it', () => {
+  const lines = (fields: Partial<ThumpEvent>) =>
+    whoDidIt({ ...deletion, ...fields }).map(({ name, value }) => `${name}: ${value}`)
+
+  test('by which way, as far as it is known, and why not', () => {
+    expect(lines({ source: { ip: '::1', port: 5 } })).toEqual([
+      'who: app from [::1]:5 (order-service)',
+      'way: over an AMQP connection',
+    ])
+    expect(lines({ rabbitmq: { attribution: 'http-api' }, client: {}, user_agent: { original: 'curl/8' } })).toEqual([
+      'who: app from 10.0.0.7 (curl/8)',
+      'way: by the HTTP API',
+    ])
+    const candidates = ['a', 'b', 'c', 'd'].map((connection) => ({ connection }))
+    const unknown = { attribution: 'unknown: one of 4 connections', candidates }
+    expect(lines({ rabbitmq: unknown, source: {}, client: {} })).toEqual([
+      'who: app',
+      'way: unknown: one of 4 connections',
+      'maybe: a, b, c and 1 more',
+    ])
+    expect(whoDidIt(undefined)).toEqual([])
+  })
+})
+
+describe('the link', () => {
+  test('is a place of the user’s own where one is configured, with query and times encoded', () => {
+    const alertLink = "https://kibana/#/?_g=(from:'{from}')&_a=(query:'{query}')&r={rule}&x={other}"
+    expect(linkOf(alertOf({ key: { 'rabbitmq.queue': "o'; (x)&\ud800" } }), { timezone: 'UTC', alertLink })).toBe(
+      "https://kibana/#/?_g=(from:'2026-11-24T05%3A49%3A05.000Z')&_a=(query:'rabbitmq.queue%3A%20%22o'%3B%20(x)%26%EF%BF%BD%22%20and%20rabbitmq.vhost%3A%20%22%2F%22')&r=queue-deleted&x={other}",
+    )
+  })
+
+  test('asks for the connection or the queue, else for the user', () => {
+    const samples = [{ ...deletion, rabbitmq: { connection: 'c1', queue: 'q' } }]
+    expect(relatedQueryText(alertOf({ key: {}, samples }))).toBe('rabbitmq.connection: "c1" or rabbitmq.queue: "q"')
+    expect(relatedQueryText(alertOf({ key: {}, samples: [{ ...deletion, rabbitmq: {} }] }))).toBe('user.name: "app"')
+    expect(relatedQueryText(alertOf({ key: {}, samples: [] }))).toBe('')
+  })
+})
+
+test('what happened around an alert stands between its own events, and how often it came', () => {
+  const related = Array.from({ length: 7 }, (_, index) => ({
+    ...deletion,
+    '@timestamp': new Date(atMs - (7 - index) * 1000).toISOString(),
+    event: { ...deletion.event, id: `before-${index}` },
+    message: `before ${index}`,
+  }))
+  const { lines, facts } = tellStory(
+    noticeOf({}, { context: { related: [...related, deletion], episodes: 3 } }),
+    wording,
+  )
+  expect(lines.map((line) => line.slice('2026-11-24 15:04:05 GMT+9 '.length))).toEqual([
+    'before 3',
+    'before 4',
+    'before 5',
+    'before 6',
+    'queue orders in / deleted by app',
+  ])
+  expect(facts).toContainEqual({ name: 'count', value: '3; the 3rd alert of this within 24 hours' })
 })
