@@ -37,6 +37,7 @@ export type Request =
       readonly range: Required<TimeRange>
       readonly bucketMs: number
     }
+  | { readonly op: 'verify'; readonly day: string }
   | { readonly op: 'close' }
 
 /** A day whose file cannot be read, and why. */
@@ -64,6 +65,7 @@ export interface Answers {
     readonly buckets: ReadonlyArray<{ atMs: number; count: number }>
     readonly unreadable: readonly UnreadableDay[]
   }
+  verify: { readonly problem?: string }
   close: Record<string, never>
 }
 

@@ -3,6 +3,7 @@ import { Shutdown, type Started } from '../../runtime/shutdown.ts'
 import type { StorageDeps } from '../open-storage.ts'
 import type { EventSearch, EventStore, Storage, StoreItem } from '../storage.ts'
 import type { UnreadableDay } from './messages.ts'
+import { startVerifier } from './verifier.ts'
 import { startWorker, type WorkerClient } from './worker-client.ts'
 
 export interface SqliteOptions {
@@ -40,6 +41,7 @@ export function createSqliteStorage({ mode, ...options }: SqliteOptions, deps: S
     const timer = setInterval(retain, retentionIntervalMs)
     shutdown.add('retention', async () => clearInterval(timer))
     retain()
+    shutdown.own('verifier', startVerifier(options, log))
   }
   const value: Storage = { kind: 'sqlite', store, search }
   return Promise.resolve({ value, stop: () => shutdown.run(AbortSignal.timeout(15_000)) })

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Answers, Reply, Request, WorkerOptions } from './messages.ts'
 import { DaysReader } from './read-days.ts'
+import { problemOf } from './verify-day.ts'
 import { DaysWriter } from './write-days.ts'
 
 /** Runs in a thread of its own, so that no statement ever blocks the process's loop. */
@@ -22,6 +23,10 @@ function answer(request: Request): Answers[keyof Answers] {
       return reader.top(request)
     case 'histogram':
       return reader.histogram(request)
+    case 'verify': {
+      const problem = problemOf(options.dir, request.day)
+      return { ...(problem !== undefined && { problem }) }
+    }
     case 'close':
       writer.close()
       reader.close()

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { UnavailableError } from '../../runtime/errors.ts'
 import type { Started } from '../../runtime/shutdown.ts'
@@ -18,7 +19,7 @@ export function startWorker(options: WorkerOptions): Started<WorkerClient> {
   let isStopped = false
   let worker: Worker | undefined = spawn()
   function spawn(): Worker {
-    const started = new Worker(new URL('sqlite-worker.ts', import.meta.url), { workerData: options })
+    const started = spawnWorker(options)
     let cause = new Error('the storage worker has ended')
     started.on('message', (reply: Reply) => {
       const asked = waiting.get(reply.number)
@@ -56,4 +57,25 @@ export function startWorker(options: WorkerOptions): Started<WorkerClient> {
     await worker?.terminate()
   }
   return { value, stop }
+}
+
+/** One question to a thread of its own, which ends with the answer, or at once when the signal aborts: for what only reads. */
+export async function askOnce<Op extends Request['op']>(
+  options: WorkerOptions,
+  request: Request & { op: Op },
+  signal: AbortSignal,
+): Promise<Answers[Op]> {
+  const worker = spawnWorker(options)
+  try {
+    worker.postMessage({ number: 0, request })
+    const [reply] = (await once(worker, 'message', { signal })) as [Reply]
+    if (!reply.ok) throw new UnavailableError('SQLite', new Error(reply.message))
+    return reply.answer as Answers[Op]
+  } finally {
+    await worker.terminate()
+  }
+}
+
+function spawnWorker(options: WorkerOptions): Worker {
+  return new Worker(new URL('sqlite-worker.ts', import.meta.url), { workerData: options })
 }
