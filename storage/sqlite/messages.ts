@@ -57,7 +57,11 @@ export interface Answers {
     readonly damaged: readonly DamagedDay[]
     readonly removed: readonly string[]
   }
-  retain: { readonly removed: readonly string[] }
+  retain: {
+    readonly removed: readonly string[]
+    /** Of the first call: transactions of a day that were acknowledged by the last process, and are damaged. */
+    readonly lost: ReadonlyArray<{ readonly day: string; readonly transactions: number }>
+  }
   search: { readonly events: readonly string[]; readonly next?: string; readonly unreadable: readonly UnreadableDay[] }
   count: { readonly count: number; readonly unreadable: readonly UnreadableDay[] }
   top: { readonly top: ReadonlyArray<{ value: string; count: number }>; readonly unreadable: readonly UnreadableDay[] }

@@ -77,7 +77,8 @@ function storeOf(writer: WorkerClient, log: StorageDeps['log']): RetainingStore 
     setup: () => Promise.resolve(),
     isConnected: () => isWriting,
     async retain() {
-      const { removed } = await writer.ask({ op: 'retain' })
+      const { removed, lost } = await writer.ask({ op: 'retain' })
+      for (const one of lost) log.error(one, "a day's last writes are damaged: these transactions are lost")
       tellRemoved(removed)
     },
   }

@@ -1,8 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs'
 import type { Outcome } from '../storage.ts'
-import { type Day, dayOf, expiredDays, listDays, removeDay, setAside, sizeOfDay } from './day-files.ts'
+import { type Day, dayOf, dayPath, expiredDays, listDays, removeDay, setAside, sizeOfDay } from './day-files.ts'
 import { DayWriter, type Row } from './day-writer.ts'
 import type { Answers, DamagedDay, Request, WorkerOptions } from './messages.ts'
 import { OtherFormatError } from './schema.ts'
+import { lostTransactions } from './write-ahead-log.ts'
 
 /** Late events open old days; more than a few at a time are rare. */
 const maxOpenDays = 6
@@ -17,6 +19,7 @@ export class DaysWriter {
   readonly #options: WorkerOptions
   readonly #open = new Map<Day, DayWriter>()
   #uncheckedBytes = 0
+  #isFirst = true
 
   constructor(options: WorkerOptions) {
     this.#options = options
@@ -81,13 +84,16 @@ export class DaysWriter {
   retain(): Answers['retain'] {
     const { dir, retentionMs, maxBytes } = this.#options
     this.#uncheckedBytes = 0
+    // Before anything opens them: then SQLite has passed over what is damaged.
+    const lost = this.#isFirst ? lostIn(dir) : []
+    this.#isFirst = false
     const removed = expiredDays(dir, { retentionMs, maxBytes, nowMs: Date.now() })
     for (const day of removed) {
       this.#close(day)
       removeDay(dir, day)
     }
     this.#trimLast()
-    return { removed }
+    return { removed, lost }
   }
 
   /** What was stored stays stored: a failure here is told by the regular round. */
@@ -115,4 +121,12 @@ export class DaysWriter {
     for (const writer of this.#open.values()) writer.close()
     this.#open.clear()
   }
+}
+
+function lostIn(dir: string): Array<{ day: Day; transactions: number }> {
+  return listDays(dir).flatMap((day) => {
+    const path = `${dayPath(dir, day)}-wal`
+    const transactions = existsSync(path) ? lostTransactions(readFileSync(path)) : 0
+    return transactions > 0 ? [{ day, transactions }] : []
+  })
 }

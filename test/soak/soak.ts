@@ -30,6 +30,11 @@ const campaigns: readonly Campaign[] = [
     files: ['test/integration/firehose/faults'],
     env: { THUMP_FIREHOSE_AWAY_S: '600' },
   },
+  {
+    project: 'integration',
+    files: ['test/integration/embedded', 'test/integration/storage/sqlite-damage'],
+    env: { THUMP_SEED: seed, THUMP_KILLS: '200', THUMP_FLIPS: '2000' },
+  },
   { project: 'e2e', files: ['test/faults'], env: { THUMP_KILL_ROUNDS: '5' } },
   {
     project: 'e2e',
