@@ -158,7 +158,7 @@ export class EventWriter {
   }
 
   #text({ bytes, texts, kind }: Framed): { text: string; isInvalid: boolean } {
-    const from = kind === 'report' ? 2 : 0
+    const from = kind === 'report' && texts.length > 2 ? 2 : 0
     if (texts.length - from <= 2) return decodeText(bytes, texts[from] ?? 0, texts[from + 1] ?? 0)
     let text = ''
     let isInvalid = false

@@ -27,8 +27,8 @@ interface Head {
   readonly sequenceAt: number
   readonly idDigits: number
   readonly sequenceDigits: number
-  /** The minute that stands in it, by the clock's count; -1 where another line's time was written over it. */
-  minute: number
+  /** The minute that stands in it, by the clock's count; -1 where the time is not the clock's. */
+  readonly minute: number
   readonly fractionDigits: number
 }
 
@@ -100,8 +100,9 @@ export class LineWriter {
     return valueEnd - start
   }
 
-  #writeHead(target: LineTarget, { bytes, prefix }: Framed, iso: string | undefined): void {
+  #writeHead(target: LineTarget, framed: Framed, iso: string | undefined): void {
     const { out } = this.#packer
+    const { bytes, prefix } = framed
     const [id, offset, clock] = [this.#id, this.#offset, this.#clock]
     let head = this.#head
     const isFitting =
@@ -110,8 +111,7 @@ export class LineWriter {
       (iso === undefined
         ? head.minute === clock.minute && head.fractionDigits === prefix.fractionDigits
         : head.isoLength === iso.length)
-    if (!head || !isFitting)
-      this.#head = head = this.#newHead(target, iso ?? clock.iso(bytes, prefix), prefix.fractionDigits)
+    if (!head || !isFitting) this.#head = head = this.#newHead(target, framed, iso)
     const start = out.at
     out.block(head.bytes)
     if (iso === undefined) {
@@ -122,8 +122,9 @@ export class LineWriter {
     out.patch(start + head.sequenceAt, offset.bytes, offset.start, offset.end)
   }
 
-  #newHead({ idPrefix, dataset }: LineTarget, iso: string, fractionDigits: number): Head {
+  #newHead({ idPrefix, dataset }: LineTarget, { bytes, prefix }: Framed, given: string | undefined): Head {
     const [id, offset] = [this.#id, this.#offset]
+    const iso = given ?? this.#clock.iso(bytes, prefix)
     const beforeId = Buffer.from(`{"@timestamp":"${iso}","event":{"id":"${idPrefix}`)
     const beforeSequence = Buffer.from(`","dataset":${dataset},"sequence":`)
     const idAt = beforeId.length
@@ -142,8 +143,8 @@ export class LineWriter {
       sequenceAt,
       idDigits: id.length,
       sequenceDigits: offset.length,
-      minute: this.#clock.minute,
-      fractionDigits,
+      minute: given === undefined ? this.#clock.minute : -1,
+      fractionDigits: prefix.fractionDigits,
     }
   }
 

@@ -93,8 +93,15 @@ const line = fc
     text,
   )
   .map(([at, level, pid, message]) => `${at} [${level}] ${pid}${message}\n`)
+const report = fc
+  .tuple(fc.constantFrom('22-Nov-2026::16:45:37', '1-Jan-2019::00:00:00.123456', 'no time'), text)
+  .map(([at, said]) => `=ERROR REPORT==== ${at} ===\n${said}\n`)
 const log = fc.array(
-  fc.oneof({ weight: 8, arbitrary: line }, { weight: 1, arbitrary: text.map((one) => `  ${one}\n`) }),
+  fc.oneof(
+    { weight: 8, arbitrary: line },
+    { weight: 2, arbitrary: report },
+    { weight: 1, arbitrary: text.map((one) => `  ${one}\n`) },
+  ),
   { minLength: 1, maxLength: 12 },
 )
 
