@@ -22,7 +22,7 @@ const campaigns: readonly Campaign[] = [
   {
     project: 'integration',
     files: ['test/integration/log-files'],
-    env: { THUMP_SEED: seed, THUMP_SEQUENCES: '3000', THUMP_KILLS: '200' },
+    env: { THUMP_SEED: seed, THUMP_SEQUENCES: '3000', THUMP_KILLS: '200', THUMP_KAFKA_KILLS: '100' },
   },
   { project: 'integration', files: ['test/integration/alerting/crash'], env: { THUMP_CRASH_RUNS: '2000' } },
   {

@@ -56,6 +56,7 @@ export interface Tuning {
   readonly recordIdleMs: number
   /** An unfinished last line goes out after this rest, flagged `partial`. */
   readonly partialIdleMs: number
+  /** Positions that moved are on disk after so long, at the latest with the next acknowledgement. */
   readonly checkpointMs: number
   /** A deleted file at its end is let go after this rest. */
   readonly deletedHoldMs: number
@@ -71,7 +72,7 @@ export const defaultTuning: Tuning = {
   reconcileMs: 1000,
   recordIdleMs: 1000,
   partialIdleMs: 10_000,
-  checkpointMs: 1000,
+  checkpointMs: 250,
   deletedHoldMs: 5000,
   maxHeldBytes: 2 ** 30,
   maxOpenFiles: 0,

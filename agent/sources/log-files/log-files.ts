@@ -18,6 +18,9 @@ import { Registry } from './registry.ts'
 import { Sender } from './sender.ts'
 import { createTelemetry, type Notice } from './telemetry.ts'
 
+/** A twentieth of the time at most. */
+const savingShare = 20
+
 export const checkpointPath = (dataDir: string): string => join(dataDir, 'log-files.json')
 
 /**
@@ -59,6 +62,7 @@ class LogFiles implements SourceStatus {
   #isTurning = false
   #isStopped = false
   #lastSaveMs = 0
+  #saveTookMs = 0
   #mustSave = false
   #saveFailures = 0
   #lastTickMs: number
@@ -213,6 +217,7 @@ class LogFiles implements SourceStatus {
 
   #acknowledged(): void {
     this.#mustSave = true
+    if (!this.#isStopped) this.#saveInTime()
     if (this.#sender.isIdle) this.#drainedNow?.()
     this.#sender.pump()
     this.#kick()
@@ -226,11 +231,14 @@ class LogFiles implements SourceStatus {
     this.#sender.pump()
   }
 
+  /** What is acknowledged and not saved is sent again after a crash; on a slow disk that is more, and saving less of the time. */
   #saveInTime(): void {
-    if (this.#mustSave && this.#deps.now() - this.#lastSaveMs >= this.#tuning.checkpointMs) this.#save()
+    const intervalMs = Math.max(this.#tuning.checkpointMs, savingShare * this.#saveTookMs)
+    if (this.#mustSave && this.#deps.now() - this.#lastSaveMs >= intervalMs) this.#save()
   }
 
   #save(): boolean {
+    const startedMs = this.#deps.now()
     try {
       this.#file.save(this.#registry.snapshot())
     } catch (error) {
@@ -244,6 +252,7 @@ class LogFiles implements SourceStatus {
     if (this.#saveFailures > 0) this.#log.info({ failures: this.#saveFailures }, 'checkpoint saved again')
     this.#saveFailures = 0
     this.#lastSaveMs = this.#deps.now()
+    this.#saveTookMs = this.#lastSaveMs - startedMs
     this.#mustSave = false
     this.#registry.isChanged = false
     return true
