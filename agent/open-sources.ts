@@ -8,8 +8,8 @@ import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { AmqpOptions } from './broker/connection.ts'
 import { type Correlator, correlatedCodes, createCorrelator } from './correlate/correlator.ts'
-import { countNodes } from './broker/management.ts'
-import { createKeepUp } from './correlate/keep-up.ts'
+import { countNodes, type ManagementAccount } from './broker/management.ts'
+import { createKeepUp, type KeepUp } from './correlate/keep-up.ts'
 import { parseAccessLine } from './parse/access/access.ts'
 import { entries } from './parse/catalogue/entries.ts'
 import { recognise } from './parse/catalogue/recognise.ts'
@@ -56,10 +56,11 @@ export function openSources(deps: OpenSourcesDeps): OpenedSources {
   const sources: Source[] = []
   const files = followed(agent.logs)
   if (files) sources.push(files)
-  if (agent.amqp && agent.events.enabled) sources.push(events(masked, agent.amqp, correlator))
+  const keepUp = agent.amqp && agent.events.enabled ? openKeepUp(deps, correlator) : undefined
+  if (agent.amqp && keepUp) sources.push(events(masked, agent.amqp, correlator, keepUp))
   if (agent.amqp && agent.firehose.enabled)
     sources.push(firehose(joined(masked, correlator), agent.amqp, redactor, 'agent'))
-  if (agent.resources.enabled) sources.push(...resources(deps))
+  if (agent.resources.enabled) sources.push(...resources(deps, keepUp))
   return { sources, logFiles: followed, remask }
 }
 
@@ -101,18 +102,21 @@ function joined(deps: OpenSourcesDeps, { connections }: Correlator): OpenSources
   return { ...deps, emit: { ...deps.emit, events } }
 }
 
-function events(deps: OpenSourcesDeps, amqp: AmqpOptions, correlator: Correlator): Source {
-  const { agent, dataDir } = deps.config
-  const account = agent.resources.enabled ? managementAccount(deps.config) : undefined
-  const management = account && { url: agent.resources.url, ...account }
+function openKeepUp(deps: OpenSourcesDeps, correlator: Correlator): KeepUp {
   const log = deps.log.child({ component: 'agent.correlate' })
+  const { dataDir } = deps.config
+  return createKeepUp({ correlator, dataDir, management: managementOf(deps.config), log, now: deps.now })
+}
+
+function events(deps: OpenSourcesDeps, amqp: AmqpOptions, correlator: Correlator, keepUp: KeepUp): Source {
+  const management = managementOf(deps.config)
   return createEventsSource({
     ...deps,
     amqp,
-    events: agent.events,
+    events: deps.config.agent.events,
     countNodes: async (signal) => (management ? await countNodes(management, signal) : undefined),
     attribute: (event, isAgain) => correlator.attribute(event, isAgain),
-    keepUp: createKeepUp({ correlator, dataDir, management, log, now: deps.now }),
+    keepUp,
   })
 }
 
@@ -163,14 +167,22 @@ function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor, 
   })
 }
 
-function resources(deps: OpenSourcesDeps): Source[] {
+function resources(deps: OpenSourcesDeps, keepUp: KeepUp | undefined): Source[] {
   const { resources: options } = deps.config.agent
   const account = managementAccount(deps.config)
-  if (account) return [createResourcesSource({ ...deps, resources: { ...options, ...account } })]
+  // Without the event queue nobody is elected: each agent then tells the totals, as the only one would.
+  const isElected = () => keepUp?.isReading() ?? true
+  if (account) return [createResourcesSource({ ...deps, resources: { ...options, ...account }, isElected })]
   deps.log
     .child({ component: 'agent.resources' })
     .info('resources are not read: neither agent.resources nor agent.amqp names a user')
   return []
+}
+
+function managementOf(config: Config): ManagementAccount | undefined {
+  const { enabled, url } = config.agent.resources
+  const account = enabled ? managementAccount(config) : undefined
+  return account && { url, ...account }
 }
 
 /** Whom the management API knows: the account of `resources`, else that of `amqp`. */

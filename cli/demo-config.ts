@@ -5,6 +5,7 @@ import { stringify } from 'yaml'
 export interface DemoTarget {
   readonly amqpUrl: string
   readonly managementUrl: string
+  readonly prometheusUrl?: string
   readonly logs: readonly string[]
   readonly account: { readonly username: string; readonly password: string }
   /** Its own broker: then tracing is on, and the firehose is shown. */
@@ -19,7 +20,7 @@ const seedRules = join(import.meta.dirname, '../deploy/rules/seed.yaml')
  * without the password, so that other commands can look at the same data.
  */
 export function demoConfig(dir: string, target: DemoTarget): Record<string, unknown> {
-  const { amqpUrl, managementUrl, logs, account, isOwn } = target
+  const { amqpUrl, managementUrl, prometheusUrl, logs, account, isOwn } = target
   const shared = {
     cluster: isOwn ? 'demo' : undefined,
     dataDir: join(dir, 'data'),
@@ -35,7 +36,7 @@ export function demoConfig(dir: string, target: DemoTarget): Record<string, unkn
     agent: {
       logs: logs.length > 0 ? [{ paths: logs }] : [],
       amqp: { url: amqpUrl, ...account },
-      resources: { url: managementUrl, interval: '15s' },
+      resources: { url: managementUrl, interval: '15s', ...(prometheusUrl !== undefined && { prometheusUrl }) },
       firehose: { enabled: isOwn },
     },
   }

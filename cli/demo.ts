@@ -65,10 +65,11 @@ interface Watched {
 
 async function ownBroker(dir: string, say: (line: string) => void, shutdown: Shutdown): Promise<Watched> {
   const { broker, accounts } = shutdown.own('broker', await startDemoBroker({ dir, onProgress: say }))
-  const { amqpUrl, managementUrl } = broker
+  const { amqpUrl, managementUrl, prometheusUrl } = broker
   const target = {
     amqpUrl,
     managementUrl,
+    prometheusUrl,
     logs: [join(broker.logDir, '*.log'), join(broker.logDir, 'access.log*')],
     account: accounts.thump,
     isOwn: true,

@@ -8,6 +8,7 @@ export const datasets = [
   'rabbitmq.attribution',
   'rabbitmq.node',
   'rabbitmq.queue',
+  'rabbitmq.overview',
   'thump.agent',
   'thump.alert',
   'thump.audit',
@@ -95,6 +96,8 @@ export interface RabbitmqFields {
   type?: string
   node?: Record<string, Json>
   queue_stats?: Record<string, Json>
+  /** Totals of the cluster. */
+  overview?: Record<string, Json>
   [field: string]: Json | undefined
 }
 

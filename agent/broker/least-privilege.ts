@@ -20,7 +20,10 @@ export function permissionCommand(user: string, vhost: string): string {
 export function setupCommands({ user, vhosts }: Grant): string[] {
   return [
     '# on every node of the cluster:',
-    'rabbitmq-plugins enable rabbitmq_event_exchange rabbitmq_management',
+    'rabbitmq-plugins enable rabbitmq_event_exchange rabbitmq_management rabbitmq_prometheus',
+    '# in rabbitmq.conf of every node: the access log tells who did what over HTTP; queue numbers need no login, so loopback only:',
+    '#   management.http_log_dir = /var/log/rabbitmq',
+    '#   prometheus.tcp.ip = 127.0.0.1',
     '# once; reads the password from the terminal, and changes nothing where the user exists:',
     `rabbitmqctl add_user ${quoted(user)} || true`,
     `rabbitmqctl set_user_tags ${quoted(user)} monitoring`,

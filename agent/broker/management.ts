@@ -7,7 +7,8 @@ export interface ManagementAccount {
   readonly password?: Secret | undefined
 }
 
-const timeoutMs = 5000
+/** Long lists of a busy broker take their time. */
+const timeoutMs = 15_000
 
 /** One request to the management API of the node beside us. Throws UnavailableError that names the status. */
 export async function askManagement(

@@ -3,7 +3,6 @@ import { askManagement, countNodes, type ManagementAccount } from '../broker/man
 import { type KnownConnection, maxConnections } from './connections.ts'
 import { queueFacts } from './queues.ts'
 
-const pageSize = 500
 const columns =
   'name,user,vhost,node,peer_host,peer_port,client_properties.connection_name,user_provided_name,connected_at,channels,protocol'
 
@@ -13,27 +12,18 @@ export interface BrokerLists {
   readonly nodes: number
 }
 
-/** The broker's own lists of connections and queues, a page at a time. Throws UnavailableError. */
+/** The broker's own lists of connections and queues; not by pages, for each of which it lists all anew. Throws UnavailableError. */
 export async function readLists(account: ManagementAccount, signal: AbortSignal): Promise<BrokerLists> {
-  const connections = (await pages(account, `/connections?columns=${columns}`, signal)).map(connectionOf)
+  const connections = (await rows(account, `/connections?columns=${columns}`, signal)).map(connectionOf)
   // disable_stats: what a queue is costs the broker nothing, how full it is would (brokers before 3.9 ignore it).
   const wanted = 'disable_stats=true&columns=name,vhost,durable,auto_delete,exclusive,type,arguments'
-  const queues = (await pages(account, `/queues?${wanted}`, signal)).map(queueOf)
+  const queues = (await rows(account, `/queues?${wanted}`, signal)).map(queueOf)
   return { connections, queues, nodes: await countNodes(account, signal) }
 }
 
-async function pages(
-  account: ManagementAccount,
-  path: string,
-  signal: AbortSignal,
-): Promise<Record<string, unknown>[]> {
-  const found: Record<string, unknown>[] = []
-  for (let page = 1, of = 1; page <= of && found.length < maxConnections; page++) {
-    const answer = await askManagement(account, `${path}&page=${page}&page_size=${pageSize}`, signal)
-    of = Number(answer['page_count']) || 1
-    if (Array.isArray(answer['items'])) found.push(...(answer['items'] as Record<string, unknown>[]))
-  }
-  return found
+async function rows(account: ManagementAccount, path: string, signal: AbortSignal): Promise<Record<string, unknown>[]> {
+  const answer: unknown = await askManagement(account, path, signal)
+  return Array.isArray(answer) ? (answer as Record<string, unknown>[]).slice(0, maxConnections) : []
 }
 
 const text = (value: unknown) =>

@@ -22,6 +22,8 @@ export interface KeepUpDeps {
 export interface KeepUp {
   /** A session's first events came: this agent is the one that reads them. Others may have read before it. */
   begin(signal: AbortSignal): void
+  /** Is this agent the one that reads the shared event queue? One of a cluster's is. */
+  isReading(): boolean
   /** After what came was acknowledged: saved now and then. */
   tick(): void
   /** Everything read is acknowledged, and nothing follows. */
@@ -41,6 +43,7 @@ export function createKeepUp({ correlator, dataDir, management, log, now, listAf
   let savedMs = now()
   let isListing = false
   let sessions = 0
+  let reading: AbortSignal | undefined
   const save = (isClean: boolean) => {
     writeDurably(file, takeSnapshot(correlator, isClean))
     savedMs = now()
@@ -65,6 +68,7 @@ export function createKeepUp({ correlator, dataDir, management, log, now, listAf
     begin(signal) {
       // A snapshot that calls itself clean must not outlive the first event after it; and while a session was broken
       // connections may have ended without a word (a broker that was killed): complete again with the next list.
+      reading = signal
       if (sessions++ > 0) correlator.completeFromMs = undefined
       save(false)
       if (isListing || !management) return
@@ -73,6 +77,7 @@ export function createKeepUp({ correlator, dataDir, management, log, now, listAf
         isListing = false
       })
     },
+    isReading: () => reading?.aborted === false,
     tick() {
       const everyMs = saveEveryMs + correlator.connections.size * saveEveryPerConnectionMs
       if (now() - savedMs >= everyMs) save(false)

@@ -68,6 +68,10 @@ export const agentSchema = z.strictObject({
       username: z.string().optional(),
       ...secretPair('password'),
       tls: tls.optional(),
+      prometheusUrl: z
+        .url()
+        .default('http://127.0.0.1:15692')
+        .meta({ description: 'Queues are read from here: the cheapest for the broker; else from the management API' }),
       interval: duration.default(15_000),
       queues: z.enum(['changed', 'all', 'off']).default('changed'),
     })

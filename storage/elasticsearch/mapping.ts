@@ -87,7 +87,7 @@ export const fields: Readonly<Record<string, Property>> = {
 }
 
 /** Numbers whose names we make ourselves: all of them are indexed. */
-export const measured = ['rabbitmq.node', 'rabbitmq.queue_stats'] as const
+export const measured = ['rabbitmq.node', 'rabbitmq.queue_stats', 'rabbitmq.overview'] as const
 export const texts = ['message', 'amqp.body.content'] as const
 export type TextType = 'match_only_text' | 'text'
 

@@ -38,7 +38,7 @@ export async function watch(broker: Broker, agent: Record<string, unknown> = {})
       node: broker.nodeName,
       logs: [{ paths: [broker.logFile, join(broker.logDir, 'access.log*')] }],
       amqp: { url: broker.amqpUrl, username: 'mon', password: 'mon' },
-      resources: { url: broker.managementUrl },
+      resources: { url: broker.managementUrl, prometheusUrl: broker.prometheusUrl },
       ...agent,
     },
   })

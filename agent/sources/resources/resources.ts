@@ -5,8 +5,10 @@ import type { Secret } from '../../../runtime/config/secret.ts'
 import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
 import { sleep } from '../../../runtime/retry.ts'
+import { askManagement, type ManagementAccount } from '../../broker/management.ts'
 import type { Emit, Identity, Source } from '../../source.ts'
 import { nodeEvent } from './node-event.ts'
+import { createQueueReader } from './queues.ts'
 
 export interface ResourcesDeps {
   readonly resources: {
@@ -15,7 +17,11 @@ export interface ResourcesDeps {
     readonly password?: Secret | undefined
     /** Milliseconds between readings. */
     readonly interval: number
+    readonly prometheusUrl: string
+    readonly queues: 'changed' | 'all' | 'off'
   }
+  /** Does this agent do what one of the cluster's does? */
+  readonly isElected: () => boolean
   readonly identity: Identity
   readonly emit: Emit
   readonly log: Logger
@@ -25,9 +31,8 @@ export interface ResourcesDeps {
 
 /** Never more often, whatever is configured: the watched broker's safety comes first. */
 const leastIntervalMs = 5000
-const requestTimeoutMs = 5000
 
-/** Reads the node's resources from its management API: one cheap request an interval. A missed reading is counted, not made up. */
+/** Reads the node's resources, its queues and, where elected, the cluster's totals. A missed reading is counted, not made up. */
 export function createResourcesSource(deps: ResourcesDeps): Source {
   return {
     name: 'resources',
@@ -40,14 +45,18 @@ export function createResourcesSource(deps: ResourcesDeps): Source {
       )
       const stopping = new AbortController()
       let state: { ok: boolean; detail?: string } = { ok: false, detail: 'no reading yet' }
+      const { url, username = 'guest', password, prometheusUrl, queues } = deps.resources
+      const account = { url, username, password }
+      const readQueues = createQueueReader({ ...deps, account, prometheusUrl, which: queues })
       const read = async () => {
-        const node = identity.node() ?? (await nodeOf(deps, stopping.signal))
-        const answer = await ask(deps, `/api/nodes/${encodeURIComponent(node)}`, stopping.signal)
+        const node = identity.node() ?? (await nodeOf(account, identity, stopping.signal))
+        const answer = await ask(account, `/nodes/${encodeURIComponent(node)}`, stopping.signal)
         const event = nodeEvent(answer, { identity, id: uniqueEventId(), atMs: now() })
         await emit.events(
           [{ topic: 'METRIC', key: streamKey(identity.keyNode(), 'resources'), event }],
           stopping.signal,
         )
+        await readQueues(stopping.signal)
         if (!state.ok) log.info({ node }, 'reading resources')
         state = { ok: true }
       }
@@ -74,25 +83,20 @@ export function createResourcesSource(deps: ResourcesDeps): Source {
 }
 
 /** The node that answers is the one we sit beside. */
-async function nodeOf(deps: ResourcesDeps, signal: AbortSignal): Promise<string> {
-  const { node } = await ask(deps, '/api/overview', signal)
+async function nodeOf(account: ManagementAccount, identity: Identity, signal: AbortSignal): Promise<string> {
+  const { node } = await ask(account, '/overview', signal)
   if (typeof node !== 'string') throw new Error('the management API names no node')
-  deps.identity.learn({ node })
+  identity.learn({ node })
   return node
 }
 
-async function ask({ resources }: ResourcesDeps, path: string, signal: AbortSignal): Promise<Record<string, unknown>> {
-  const { url, username = 'guest', password } = resources
-  const response = await fetch(`${url.replace(/\/$/, '')}${path}`, {
-    headers: {
-      authorization: `Basic ${Buffer.from(`${username}:${password?.reveal() ?? 'guest'}`).toString('base64')}`,
-    },
-    signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
-  })
-  if (!response.ok) {
-    await response.body?.cancel()
-    const hint = response.status === 401 ? `; run: rabbitmqctl set_user_tags '${username}' monitoring` : ''
-    throw new Error(`the management API answered ${response.status} to ${path}${hint}`)
+async function ask(account: ManagementAccount, path: string, signal: AbortSignal) {
+  try {
+    return await askManagement(account, path, signal)
+  } catch (error) {
+    const refused = error instanceof Error && error.cause instanceof Error && error.cause.message.startsWith('401')
+    if (!refused) throw error
+    const hint = `run: rabbitmqctl set_user_tags '${account.username}' monitoring`
+    throw new Error(`the management API refused '${account.username}'; ${hint}`, { cause: error })
   }
-  return (await response.json()) as Record<string, unknown>
 }

@@ -43,7 +43,8 @@ describe.each(['rabbit310', 'rabbit40'] as const)('the account that `thump setup
       await channel.consume(queue, () => {})
       await channel.deleteQueue(queue)
     })
-    for (const path of [`/nodes/${rabbit().nodeName}`, '/overview'])
+    const lists = ['/nodes?columns=name', '/connections?columns=name', '/queues?disable_stats=true&columns=name']
+    for (const path of [`/nodes/${rabbit().nodeName}`, '/overview', ...lists])
       expect((await admin.call('GET', path, undefined, user, 'pw')).status, path).toBe(200)
   })
 
