@@ -18,7 +18,7 @@ import type { Redactor } from './redact/redactor.ts'
 import type { Emit, Identity, Source } from './source.ts'
 import { createEventsSource } from './sources/events/events.ts'
 import { createFirehoseSource } from './sources/firehose/firehose.ts'
-import { openSwitchedOn } from './sources/firehose/switched.ts'
+import { openSwitchedOn, type SwitchedOn } from './sources/firehose/switched.ts'
 import { createLogFilesSource } from './sources/log-files/log-files.ts'
 import { createMayRecognise } from './sources/log-files/may-recognise.ts'
 import { createResourcesSource } from './sources/resources/resources.ts'
@@ -59,7 +59,7 @@ export function openSources(deps: OpenSourcesDeps): OpenedSources {
   const keepUp = agent.amqp && agent.events.enabled ? openKeepUp(deps, correlator) : undefined
   if (agent.amqp && keepUp) sources.push(events(masked, agent.amqp, correlator, keepUp))
   if (agent.amqp && agent.firehose.enabled)
-    sources.push(firehose(joined(masked, correlator), agent.amqp, redactor, 'agent'))
+    sources.push(firehose(joined(masked, correlator), agent.amqp, redactor, switchedByAgent(deps)))
   if (agent.resources.enabled) sources.push(...resources(deps, keepUp))
   return { sources, logFiles: followed, remask }
 }
@@ -146,13 +146,17 @@ function logFiles(
   })
 }
 
-/** The firehose alone, masked, for a capture: what it switches on it remembers apart from the agent's. */
-export function openCapture(deps: OpenSourcesDeps, amqp: AmqpOptions): Source {
-  const redactor = openRedactor(deps.config.agent.redact)
-  return firehose({ ...deps, emit: maskedEmit(deps.emit, redactor) }, amqp, redactor, 'capture')
+function switchedByAgent({ config }: OpenSourcesDeps): SwitchedOn {
+  return openSwitchedOn(join(config.dataDir, 'tracing-agent.json'))
 }
 
-function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor, owner: 'agent' | 'capture'): Source {
+/** The firehose alone, masked, for a capture: what it switches on it remembers apart from the agent's. */
+export function openCapture(deps: OpenSourcesDeps, amqp: AmqpOptions, switchedOn: SwitchedOn): Source {
+  const redactor = openRedactor(deps.config.agent.redact)
+  return firehose({ ...deps, emit: maskedEmit(deps.emit, redactor) }, amqp, redactor, switchedOn)
+}
+
+function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor, switchedOn: SwitchedOn): Source {
   const { firehose: options, resources: api, redact, tracing } = deps.config.agent
   const account = api.enabled ? managementAccount(deps.config) : undefined
   return createFirehoseSource({
@@ -161,7 +165,7 @@ function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor, 
     firehose: options,
     management: account && { url: api.url, ...account },
     tracing: tracing && { url: api.url, ...tracing },
-    switchedOn: openSwitchedOn(join(deps.config.dataDir, `tracing-${owner}.json`)),
+    switchedOn,
     hmacKey: openHmacKey(redact, deps.config.dataDir),
     mask: (text, count) => redactor.text(text, count),
   })

@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process'
+import { extname, join } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { openIdentity } from '../agent/identity.ts'
 import { openCapture } from '../agent/open-sources.ts'
 import type { Emit, SourceStatus } from '../agent/source.ts'
+import { adoptLeftovers, captureFile, openSwitchedOn } from '../agent/sources/firehose/switched.ts'
 import { systemClock } from '../runtime/clock.ts'
+import type { Config } from '../runtime/config/schema.ts'
 import { parseDuration } from '../runtime/config/values.ts'
 import { createHealth } from '../runtime/health.ts'
 import { createMetrics } from '../runtime/metrics.ts'
@@ -17,6 +21,9 @@ interface CaptureArgs extends GlobalArgs {
   readonly for: string
   readonly payload: 'none' | 'hash' | 'excerpt' | 'full'
 }
+
+/** Beside this file, with its extension: the image runs compiled code. */
+const guardProgram = join(import.meta.dirname, `capture-guard${extname(import.meta.filename)}`)
 
 /** A narrow, timed look at the firehose, on standard output; nothing is stored, and tracing is left as it was found. */
 export const command: CommandModule<GlobalArgs, CaptureArgs> = {
@@ -85,6 +92,10 @@ async function capture(context: Context, argv: CaptureArgs, forMs: number): Prom
     deliver: [...argv.queue],
     payload: argv.payload,
   }
+  const file = captureFile(config.dataDir, process.pid)
+  const switchedOn = openSwitchedOn(file)
+  adoptLeftovers(config.dataDir, switchedOn, isAlive)
+  const guard = startGuard(config, file)
   const source = openCapture(
     {
       config: { ...config, agent: { ...config.agent, firehose } },
@@ -96,14 +107,37 @@ async function capture(context: Context, argv: CaptureArgs, forMs: number): Prom
       now: systemClock,
     },
     amqp,
+    switchedOn,
   )
   const { value, stop } = await source.start()
   try {
     await watch(value, forMs, ending.signal, err)
   } finally {
     await stop()
+    guard?.stdin.end()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
     err.write(`${captured} traces captured\n`)
+  }
+}
+
+/** Outlives us: what we switched on is switched off even when we are killed. Without an administrator there is nothing to do. */
+function startGuard({ agent: { tracing, resources } }: Config, file: string) {
+  if (!tracing) return undefined
+  const guard = spawn(process.execPath, [guardProgram], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  guard.unref()
+  guard.stdin.on('error', () => {})
+  const { username, password } = tracing
+  // By its input, not its arguments: those are everybody's to read.
+  guard.stdin.write(`${JSON.stringify({ url: resources.url, username, password: password?.reveal(), file })}\n`)
+  return guard
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -143,8 +143,7 @@ class Firehose implements SourceStatus {
 
   async run(): Promise<void> {
     await Promise.all([this.#look(), ...this.#lanes.map((lane) => this.#consume(lane))])
-    const ours = this.#lanes.filter(({ vhost }) => this.#deps.switchedOn.has(vhost))
-    await this.#tracing.off(ours, AbortSignal.timeout(3000))
+    await this.#tracing.restore(AbortSignal.timeout(3000))
   }
 
   async #consume(lane: Lane): Promise<void> {
@@ -296,7 +295,7 @@ class Firehose implements SourceStatus {
         fields: JSON.parse(JSON.stringify({ reason, ...facts })),
       })
       const tracing = this.#lanes.filter(({ isTracing }) => isTracing)
-      void this.#tracing.off(tracing, this.stopping.signal)
+      void this.#tracing.pause(tracing, this.stopping.signal)
       return
     }
     this.#gate = new AbortController()

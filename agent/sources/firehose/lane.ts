@@ -19,6 +19,8 @@ export interface Lane {
   isClustered: boolean
   /** Somebody else had switched it on: then it is not ours to switch off when we leave. */
   wasFoundOn: boolean
+  /** We switched it off for the broker's safety. */
+  isOffByUs: boolean
   /** What was handed to the transport and is not durable yet: the next session waits for it. */
   handedOn: Promise<void>
 }
@@ -35,6 +37,7 @@ export function createLane(vhost: string, meterOf: (tally: Tally) => CoverageMet
     unsureSinceMs: undefined,
     isClustered: false,
     wasFoundOn: false,
+    isOffByUs: false,
     handedOn: Promise.resolve(),
   }
 }

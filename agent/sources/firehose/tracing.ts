@@ -22,6 +22,18 @@ const justStartedMs = 10 * 60_000
 
 /** Keeps tracing on while the firehose may run: it costs the broker about a fifth even when nobody reads it. */
 export function createTracingKeeper({ tracing, switchedOn, telemetry, tell, now }: TracingDeps) {
+  const off = async (vhost: string, signal: AbortSignal): Promise<boolean> => {
+    if (!tracing) return false
+    try {
+      await switchTracing(tracing, vhost, false, signal)
+      switchedOn.remove(vhost)
+      return true
+    } catch (err) {
+      const command = traceCommand('trace_off', vhost)
+      telemetry.log.error({ err, vhost, command }, 'tracing not switched off')
+      return false
+    }
+  }
   return {
     canSwitch: tracing !== undefined,
     /** Notes what was seen of a vhost; where tracing is off, switches it on or says the command, once. */
@@ -38,9 +50,12 @@ export function createTracingKeeper({ tracing, switchedOn, telemetry, tell, now 
         return
       }
       if (tracing) {
+        // Off, and not by our safety: then that is the state to leave.
+        lane.wasFoundOn &&= lane.isOffByUs
         if (!lane.wasFoundOn) switchedOn.add(lane.vhost)
         await switchTracing(tracing, lane.vhost, true, signal)
         lane.isTracing = true
+        lane.isOffByUs = false
         telemetry.log.info({ vhost: lane.vhost }, 'tracing switched on')
         return
       }
@@ -54,16 +69,13 @@ export function createTracingKeeper({ tracing, switchedOn, telemetry, tell, now 
         fields: { vhost: lane.vhost, command },
       })
     },
-    async off(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
-      if (!tracing) return
-      for (const { vhost } of lanes)
-        try {
-          await switchTracing(tracing, vhost, false, signal)
-          switchedOn.remove(vhost)
-        } catch (err) {
-          const command = traceCommand('trace_off', vhost)
-          telemetry.log.error({ err, vhost, command }, 'tracing not switched off')
-        }
+    /** For safety: to be switched on again. */
+    async pause(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
+      for (const lane of lanes) lane.isOffByUs = await off(lane.vhost, signal)
+    },
+    /** At the end: what we switched on, and nothing else. */
+    async restore(signal: AbortSignal): Promise<void> {
+      for (const vhost of switchedOn.all()) await off(vhost, signal)
     },
   }
 }
@@ -79,7 +91,8 @@ function whyOff(lastOnMs: number | undefined, uptimeMs: number | undefined, nowM
   return 'it was switched off'
 }
 
-async function switchTracing(
+/** PUTs the flag of one vhost on the node that answers; the vhost's other settings stay. Throws UnavailableError. */
+export async function switchTracing(
   account: ManagementAccount,
   vhost: string,
   isOn: boolean,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -24,7 +24,8 @@ function run(args: readonly string[]) {
   return { child, ended, printed }
 }
 
-test('a capture is narrow and timed, and leaves tracing as it was found: even when it is killed, by the next one', async () => {
+/** A vhost that is not traced, and the arguments of a capture that may switch it. */
+async function prepare() {
   const rabbit = shared().rabbit40
   const { vhost, client, tracing } = await ownVhost(rabbit, cleanups, { isTraced: false })
   const dir = mkdtempSync(join(tmpdir(), 'thump-capture-'))
@@ -42,6 +43,12 @@ test('a capture is narrow and timed, and leaves tracing as it was found: even wh
   const file = join(dir, 'thump.yaml')
   writeFileSync(file, JSON.stringify(config))
   const args = ['capture', '--config', file, '--vhost', vhost, '--exchange', 'shop.*', '--payload', 'excerpt']
+  const left = () => readdirSync(dir).filter((name) => name.startsWith('tracing-'))
+  return { vhost, client, tracing, dir, args, left }
+}
+
+test('a capture is narrow and timed, and leaves tracing as it was found: even when it is killed', async () => {
+  const { args, tracing, client, left } = await prepare()
   const first = run([...args, '--for', '60s'])
   await eventually(tracing, { what: 'tracing switched on' })
   const channel = await client()
@@ -64,9 +71,23 @@ test('a capture is narrow and timed, and leaves tracing as it was found: even wh
   expect(events[0]?.redacted).toEqual([{ rule: 'phones', count: 1 }])
   first.child.kill('SIGKILL')
   await first.ended
-  expect(await tracing()).toBe(true)
-  const second = run([...args, '--for', '2s'])
-  expect(await second.ended).toEqual([0, null])
-  expect(second.printed.stderr).toContain('traces captured')
+  await eventually(async () => !(await tracing()), { what: 'tracing switched off after the kill' })
+  await eventually(() => left().length === 0, { what: 'nothing left to remember' })
+})
+
+test('two captures do not take tracing from each other, and what a dead one left is put right by the next', async () => {
+  const { args, tracing, dir, vhost, left } = await prepare()
+  const long = run([...args, '--for', '60s'])
+  await eventually(tracing, { what: 'tracing switched on' })
+  // Of a capture that died with its guard, as when the host loses its power.
+  writeFileSync(join(dir, 'tracing-capture-999999999.json'), JSON.stringify({ vhosts: [vhost] }))
+  const short = run([...args, '--for', '1s'])
+  expect(await short.ended).toEqual([0, null])
+  expect(short.printed.stderr).toContain('traces captured')
+  // It took over what was left, and so switched off; the longer one switches on again, and off at its own end.
+  await eventually(tracing, { what: 'tracing on for the longer capture' })
+  long.child.kill('SIGTERM')
+  expect(await long.ended).toEqual([0, null])
   expect(await tracing()).toBe(false)
+  await eventually(() => left().length === 0, { what: 'nothing left to remember' })
 })

@@ -56,6 +56,7 @@ function memory(): SwitchedOn {
   const vhosts = new Set<string>()
   return {
     has: (vhost) => vhosts.has(vhost),
+    all: () => [...vhosts],
     add: (vhost) => void vhosts.add(vhost),
     remove: (vhost) => void vhosts.delete(vhost),
   }
