@@ -41,13 +41,19 @@ function cardsIn(text: string, at: number): Span[] {
   for (let start = 0; start < text.length; start++) {
     if (!isDigit(text, start) || isDigit(text, start - 1) || !leads.has(text[start] ?? '')) continue
     const found = cardAt(text, start)
-    if (!found) continue
+    if (!found || isFraction(text, start, found.end)) continue
     const { number, end } = found
     const replace = `${number.slice(0, 6)}${'*'.repeat(number.length - 10)}${number.slice(-4)}`
     spans.push({ start: at + start, end: at + end, replace })
     start = end
   }
   return spans
+}
+
+/** Dots part a card's groups of four; any other dot is a decimal fraction's or a version's. */
+function isFraction(text: string, start: number, end: number): boolean {
+  const written = text.slice(start, end)
+  return (text[start - 1] === '.' || written.includes('.')) && !/^\d{4}(?:\.\d{4}){2}\.\d{1,7}$/.test(written)
 }
 
 const leads = new Set('2345689'.split(''))

@@ -4,9 +4,20 @@ import type { Detector } from './detector.ts'
  * All words of a dictionary in one pass over the text (Aho-Corasick), whatever their number. Letters A to Z match in
  * either case; a word of ASCII letters matches whole words only, others anywhere: 김철수 stands before 님.
  */
-export function createDictionary(name: string, words: readonly string[], replace: string): Detector {
+export function createDictionary(name: string, words: readonly string[], replace: string): Dictionary {
   const automaton = new Automaton(words)
-  return { name, find: (text) => automaton.find(text).map((span) => ({ ...span, replace })) }
+  // The same words as UTF-8, a byte a character: for a look at bytes that need not become a text.
+  const ofBytes = new Automaton(words.map((word) => Buffer.from(word).toString('latin1')))
+  return {
+    name,
+    find: (text) => automaton.find(text).map((span) => ({ ...span, replace })),
+    mayHit: (bytes, start, end) => ofBytes.isIn(bytes, start, end),
+  }
+}
+
+export interface Dictionary extends Detector {
+  /** Is any word there, be it within a longer one? False is a promise. */
+  mayHit(bytes: Uint8Array, start: number, end: number): boolean
 }
 
 const fold = (code: number) => (code >= 65 && code <= 90 ? code + 32 : code)
@@ -102,6 +113,16 @@ class Automaton {
       }
     }
     return spans
+  }
+
+  isIn(bytes: Uint8Array, start: number, end: number): boolean {
+    let state = 0
+    for (let index = start; index < end; index++) {
+      const code = fold(bytes[index] as number)
+      state = state === 0 ? (this.#rootTo[code] as number) : this.#step(state, code)
+      if (state !== 0 && this.#length[state] !== 0) return true
+    }
+    return false
   }
 
   #slot(state: number, code: number): number {

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { ThumpEvent } from '../../event/event.ts'
 import { cards } from './cards.ts'
 import { type Detector, replaceSpans, type SignedDetector, type StandIn } from './detector.ts'
-import { createDictionary } from './dictionary.ts'
+import { createDictionary, type Dictionary } from './dictionary.ts'
 import { asciiDigits } from './digits.ts'
 import { accounts, licences, names, passports } from './documents.ts'
 import { emails } from './emails.ts'
@@ -60,10 +60,13 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
   const unknown = builtin.find((name) => !builtinNames.includes(name))
   if (unknown !== undefined)
     throw new Error(`no builtin rule is called ${unknown}; there are: ${builtinNames.join(', ')}`)
-  const own = rules.flatMap(({ name, pattern, words, replace }) => [
-    ...(pattern === undefined ? [] : [createPatternRule(name, pattern, replace)]),
-    ...(words === undefined || words.length === 0 ? [] : [createDictionary(name, words, replace)]),
-  ])
+  const dictionaries: Dictionary[] = []
+  const own = rules.flatMap(({ name, pattern, words, replace }) => {
+    const dictionary = words === undefined || words.length === 0 ? [] : [createDictionary(name, words, replace)]
+    dictionaries.push(...dictionary)
+    return [...(pattern === undefined ? [] : [createPatternRule(name, pattern, replace)]), ...dictionary]
+  })
+  const builtinMayHit = createMayHit(builtin)
   const chosen = builtins.filter(({ name }) => builtin.includes(name))
   const wanted = chosen.reduce<number>((all, { sign }) => all | sign, signs.wide)
   const standIn: StandIn = (rule, value) =>
@@ -96,7 +99,11 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
     return result
   }
   return {
-    mayHit: own.length > 0 ? () => true : createMayHit(builtin),
+    // A pattern of one's own has no sign to look for first.
+    mayHit: (bytes, start, end) =>
+      own.length > dictionaries.length ||
+      builtinMayHit(bytes, start, end) ||
+      dictionaries.some((dictionary) => dictionary.mayHit(bytes, start, end)),
     text,
     event: (event) => maskEvent(event, text),
   }
