@@ -101,7 +101,7 @@ class EventTimeEngine implements Engine {
       if (known && known.fingerprint === rule.fingerprint) {
         kept.add(rule.id)
         const runtime = new RuleRuntime(rule, known.memory, context)
-        runtime.load(known.windows, known.seen)
+        runtime.load(known.windows, known.seen, nowMs)
         this.#runtimes.set(rule.id, runtime)
       } else this.#begin(rule, context)
     }

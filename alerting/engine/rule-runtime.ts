@@ -123,7 +123,7 @@ export class RuleRuntime {
   edit(rule: Rule, nowMs: number): void {
     const before = this.rule
     this.rule = rule
-    if (before.spec === rule.spec && before.maxKeys === rule.maxKeys) return
+    if (before.maxKeys === rule.maxKeys && JSON.stringify(before.spec) === JSON.stringify(rule.spec)) return
     this.#evaluator = this.#evaluatorOf(rule)
     const states = [...this.#keys.states()]
     this.#keys = new KeyTable(rule.maxKeys)
@@ -137,10 +137,14 @@ export class RuleRuntime {
   }
 
   /** As it was stored. */
-  load(states: readonly StoredKey[], seen: ReadonlyArray<{ readonly id: string; readonly atMs: number }>): void {
+  load(
+    states: readonly StoredKey[],
+    seen: ReadonlyArray<{ readonly id: string; readonly atMs: number }>,
+    nowMs: number,
+  ): void {
     for (const { id, window, alert } of states) this.#add(new KeyState(id, window, alert))
     for (const { id, atMs } of seen) this.#seen.add(id, atMs)
-    this.#expect(this.memory.startedMs)
+    this.#expect(nowMs)
   }
 
   take(arrival: Arrival, clock: RuleClock): void {

@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import { suggestion } from '../../runtime/config/suggest.ts'
 import type { TopicName } from '../../event/topics.ts'
 import type { Calendar, KeyValue } from '../transition.ts'
 import { isTimeZone, knowsHolidays, parseDays, parseHours } from './calendar.ts'
 import { type Complaint, type Condition, type ConditionContext, parseCondition } from './condition.ts'
 import { fieldPath } from './field.ts'
-import type { Bound, Place, Rule, Spec, Step } from './rule.ts'
+import { type Bound, isEager, type Place, type Rule, type Spec, type Step } from './rule.ts'
 import type { RuleInput } from './schema.ts'
 import { compileTemplate, type Template } from './template.ts'
 
@@ -60,13 +61,40 @@ export function compileRule(input: RuleInput, context: CompileContext): Rule {
     maxKeys: input.maxKeys ?? 100_000,
     tests: input.tests ?? [],
     place: context.place,
-    fingerprint: JSON.stringify([topics, where, groupBy.map(({ name }) => name), fingerprinted(spec)]),
+    fingerprint: fingerprint([topics, where, groupBy.map(({ name }) => name), windowsOf(spec)]),
   }
 }
 
-/** Dictionaries may be long; their words stand for themselves all the same. */
-function fingerprinted(spec: Spec): unknown {
-  return spec
+const longestFingerprint = 200
+
+function fingerprint(of: unknown): string {
+  const text = JSON.stringify(of)
+  // A dictionary may be long: its words stand for themselves all the same.
+  return text.length <= longestFingerprint ? text : createHash('sha256').update(text).digest('base64url')
+}
+
+/** What a kept window means. A bound's number, a quiet time and the like may be edited without a new beginning. */
+function windowsOf(spec: Spec): unknown {
+  switch (spec.kind) {
+    case 'match':
+      return [spec.kind, spec.resolveWhen]
+    case 'count':
+      return [spec.kind, spec.withinMs, isEager(spec.bound)]
+    case 'absence':
+      return [spec.kind, spec.forMs]
+    case 'spike':
+      return [spec.kind, spec.windowMs, spec.direction]
+    case 'newValue':
+      return [spec.kind, spec.fields, spec.rememberMs]
+    case 'distinct':
+      return [spec.kind, spec.field, spec.withinMs, isEager(spec.bound)]
+    case 'ratio':
+      return [spec.kind, spec.of, spec.withinMs, isEager(spec.bound)]
+    case 'metric':
+      return [spec.kind, spec.field, spec.divisor, spec.op, spec.withinMs, spec.forMs, isEager(spec.bound)]
+    default:
+      return spec
+  }
 }
 
 function complain(

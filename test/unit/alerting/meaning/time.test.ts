@@ -35,32 +35,32 @@ const heartbeat = (at: number, node: string) => ({
 })
 
 describe('early and late', () => {
-  test('an upper bound fires on arrival', () => {
+  test('S10 an upper bound fires on arrival', () => {
     const bench = benchOf(count())
     bench.read([error(0), error(1), error(2)])
     expect(bench.told()).toEqual(['firing r @2'])
   })
 
-  test('an event that comes late, yet not too late, is inserted at its own time', () => {
+  test('S13 an event that comes late, yet not too late, is inserted at its own time', () => {
     const bench = benchOf(count())
     bench.read([error(0), error(50), error(20)])
     expect(bench.told()).toEqual(['firing r @50'])
   })
 
-  test('an event at or before watermark minus window is late: counted, never silently away', () => {
+  test('M3 S12 an event at or before watermark minus window is late: counted, never silently away', () => {
     const bench = benchOf(count())
     bench.read([error(200), error(110), error(111)])
     // 200 s less 30 s of lateness less the window of 60 s.
     expect(bench.counted).toMatchObject({ late: 1, matched: 3 })
   })
 
-  test('however late, it still satisfies a match', () => {
+  test('M3 however late, it still satisfies a match', () => {
     const bench = benchOf(match())
     bench.read([of(5000, 'a'), of(1, 'b')])
     expect(bench.told()).toContain('firing r b @1 catch-up')
   })
 
-  test('what needs the want of events waits for the watermark', () => {
+  test('S11 M4 what needs the want of events waits for the watermark', () => {
     const bench = benchOf(count())
     bench.read([error(0), error(1), error(2)])
     bench.told()
@@ -70,7 +70,7 @@ describe('early and late', () => {
     expect(bench.told()).toEqual(['resolved r @60'])
   })
 
-  test('an event from the future is taken as of now, and counted: it does not carry the watermark away', () => {
+  test('S4 an event from the future is taken as of now, and counted: it does not carry the watermark away', () => {
     const bench = benchOf(count())
     bench.read([error(86_400)], { wall: 0 })
     bench.read([error(1), error(2)])
@@ -78,7 +78,7 @@ describe('early and late', () => {
     expect(bench.told()).toEqual(['firing r @2'])
   })
 
-  test("without a readable time the record's own time counts; what is no object is counted", () => {
+  test("S3 S5 without a readable time the record's own time counts; what is no object is counted", () => {
     const bench = benchOf(match())
     bench.read([{ at: 7, '@timestamp': 'yesterday', 'log.level': 'error', 'service.node.name': 'a' }])
     const value = (text: string) => [{ offset: 1, timestampMs: 0, value: Buffer.from(text) }]
@@ -93,7 +93,7 @@ describe('early and late', () => {
 })
 
 describe('watermarks', () => {
-  test('of a rule: the least over the partitions of its topics', () => {
+  test('S7 of a rule: the least over the partitions of its topics', () => {
     const bench = benchOf(count())
     bench.engine.assign('APP', 1)
     bench.read([error(0), error(1), error(2)])
@@ -105,7 +105,7 @@ describe('watermarks', () => {
     expect(bench.told()).toEqual(['resolved r @60'])
   })
 
-  test('a partition follows wall clock only after five seconds without a record', () => {
+  test('S8 M4 a partition follows wall clock only after five seconds without a record', () => {
     const bench = benchOf(count())
     bench.read([error(0), error(1), error(2)])
     bench.told()
@@ -119,7 +119,7 @@ describe('watermarks', () => {
 })
 
 describe('absence and outages of the product itself', () => {
-  test('is not decided before what lay there at the start has been read, and then in event time', () => {
+  test('S9 is not decided before what lay there at the start has been read, and then in event time', () => {
     const bench = benchOf(absence())
     bench.read([of(0, 'a')], { lag: 3 })
     bench.read([of(60, 'b')], { lag: 2, wall: 1000 })
@@ -131,7 +131,7 @@ describe('absence and outages of the product itself', () => {
     expect(bench.told()).toEqual(['firing r a @120', 'resolved r a @150'])
   })
 
-  test('is not decided while a partition is behind; a key silent over the outage fires once after it', () => {
+  test('M5 S9 is not decided while a partition is behind; a key silent over the outage fires once after it', () => {
     const bench = benchOf(absence())
     bench.read([of(0, 'a'), of(0, 'b')])
     bench.read([of(100, 'b')], { wall: 2000, lag: 100 })
@@ -148,7 +148,7 @@ describe('absence and outages of the product itself', () => {
     expect(bench.told()).toEqual([])
   })
 
-  test("is suspended for a node whose agent's heartbeat has stopped, and begins anew when it is back", () => {
+  test("M6 is suspended for a node whose agent's heartbeat has stopped, and begins anew when it is back", () => {
     const bench = benchOf(absence())
     bench.idle(1, 'THUMP')
     bench.read([heartbeat(0, 'a'), heartbeat(0, 'b')], { topic: 'THUMP' })
@@ -167,7 +167,7 @@ describe('absence and outages of the product itself', () => {
 })
 
 describe('what happens again', () => {
-  test('an event id that already changed a rule is not counted again', () => {
+  test('M9 an event id that already changed a rule is not counted again', () => {
     const bench = benchOf(count())
     bench.read([0, 1, 2, 3].map((at) => error(at, { 'event.id': 'same' })))
     expect(bench.told()).toEqual([])
@@ -182,7 +182,7 @@ describe('what happens again', () => {
     expect(bench.counted).toMatchObject({ matched: 2 })
   })
 
-  test('the same events give the same alert ids', () => {
+  test('M8 the same events give the same alert ids', () => {
     const ids = [0, 1].map(() => {
       const bench = benchOf(count())
       bench.engine.take(
@@ -204,13 +204,13 @@ describe('what happens again', () => {
     expect(ids[0]).toHaveLength(1)
   })
 
-  test('events older than maxEventAge on arrival are decided as catch-up', () => {
+  test('M11 events older than maxEventAge on arrival are decided as catch-up', () => {
     const bench = benchOf(match())
     bench.read([of(0, 'a'), of(1000, 'b')], { wall: 1000 })
     expect(bench.told().slice(0, 2)).toEqual(['firing r a @0 catch-up', 'firing r b @1000'])
   })
 
-  test('set, cleared and set again within one batch stay three transitions in order', () => {
+  test('M7 set, cleared and set again within one batch stay three transitions in order', () => {
     const bench = benchOf(match('  resolveWhen: {log.level: info}\n'))
     bench.read([of(0, 'a'), { ...of(1, 'a'), 'log.level': 'info' }, of(2, 'a')])
     expect(bench.told()).toEqual(['firing r a @0', 'resolved r a @1', 'firing r a @2'])
@@ -218,7 +218,7 @@ describe('what happens again', () => {
 })
 
 describe('restarts and edits', () => {
-  test('a window of four of five goes on at four', () => {
+  test('M12 a window of four of five goes on at four', () => {
     const rules = count().replace('gte: 3', 'gte: 5')
     const before = benchOf(rules)
     before.read([0, 1, 2, 3].map((at) => error(at)))
@@ -237,7 +237,7 @@ describe('restarts and edits', () => {
     expect(after.told()).toEqual(['resolved r @60'])
   })
 
-  test('an edited window begins anew and closes its alerts silently; other edits keep state', () => {
+  test('S53 S54 an edited window begins anew and closes its alerts silently; other edits keep state', () => {
     const before = benchOf(count())
     before.read([error(0), error(1), error(2)])
     const edited = benchOf(count().replace('60s', '61s'), { saved: before.saved(), wall: 5 })
@@ -246,7 +246,7 @@ describe('restarts and edits', () => {
     expect(renamed.told()).toEqual([])
   })
 
-  test('a removed rule closes its alerts silently, at a reload and at a start', () => {
+  test('S55 a removed rule closes its alerts silently, at a reload and at a start', () => {
     const before = benchOf(count())
     before.read([error(0), error(1), error(2)])
     before.told()
@@ -259,7 +259,7 @@ describe('restarts and edits', () => {
 })
 
 describe('keys', () => {
-  test('are exact: case and type kept; an array makes one key an element; a missing field is skipped and counted', () => {
+  test('S30 M13 are exact: case and type kept; an array makes one key an element; a missing field is skipped and counted', () => {
     const bench = benchOf(match())
     bench.read([
       of(0, 'a'),
@@ -272,14 +272,14 @@ describe('keys', () => {
     expect(bench.counted).toMatchObject({ 'missing-key': 1 })
   })
 
-  test('at maxKeys the stalest gives way and is counted; a key with an open alert never does', () => {
+  test('S31 at maxKeys the stalest gives way and is counted; a key with an open alert never does', () => {
     const bench = benchOf(`${count('  groupBy: service.node.name\n  maxKeys: 2\n')}`)
     bench.read([of(0, 'a'), of(1, 'a'), of(2, 'a'), of(3, 'b'), of(4, 'c'), of(5, 'b'), of(6, 'b')])
     expect(bench.told()).toEqual(['firing r a @2'])
     expect(bench.counted).toMatchObject({ 'evicted key': 2 })
   })
 
-  test('beyond maxKeys open alerts new keys join one alert that says so', () => {
+  test('S32 beyond maxKeys open alerts new keys join one alert that says so', () => {
     const bench = benchOf(match('  maxKeys: 2\n'))
     bench.read(['a', 'b', 'c', 'd'].map((node) => of(0, node)))
     expect(bench.told()).toEqual(['firing r a @0', 'firing r b @0', 'firing r @0'])

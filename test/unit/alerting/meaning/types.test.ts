@@ -4,7 +4,7 @@ import { failuresOf } from '../rule-source.ts'
 /** Each rule type's meaning, said in the language's own tests: what they expect is the complete list of firings. */
 test.each([
   [
-    'match: more matches of the key join the open alert; it closes silently after quiet',
+    'M10 match: more matches of the key join the open alert; it closes silently after quiet',
     `
 - id: r
   topic: APP
@@ -28,7 +28,7 @@ test.each([
     - {at: 12m, key: {service.node.name: a}, state: resolved}`,
   ],
   [
-    'match: resolveWhen is tested before where and resolves',
+    'S20 match: resolveWhen is tested before where and resolves',
     `
 - id: r
   topic: APP
@@ -46,7 +46,7 @@ test.each([
     expect: [{at: 0s}, {at: 1s, state: resolved}, {at: 2s}]`,
   ],
   [
-    'match: quiet 0s makes each match an episode of its own',
+    'S19 match: quiet 0s makes each match an episode of its own',
     `
 - id: r
   topic: APP
@@ -59,7 +59,7 @@ test.each([
     expect: [{at: 0s}, {at: 1s}, {at: 2s}]`,
   ],
   [
-    'count: the window is half-open, and an event exactly its length later finds the first one gone',
+    'M2 S14 count: the window is half-open, and an event exactly its length later finds the first one gone',
     `
 - id: r
   topic: AMQP
@@ -80,7 +80,7 @@ test.each([
     expect: [{at: 20s}, {at: 80s, state: resolved}]`,
   ],
   [
-    'count: lte is judged after one full window, from the start where there is no key',
+    'S16 count: lte is judged after one full window, from the start where there is no key',
     `
 - id: r
   topic: AMQP
@@ -96,7 +96,7 @@ test.each([
     expect: [{at: 6m}, {at: 12m, state: resolved}]`,
   ],
   [
-    'absence: an expected key alerts although it was never seen, each alert ends when its key is back',
+    'S11 absence: an expected key alerts although it was never seen, each alert ends when its key is back',
     `
 - id: r
   topic: AMQP
@@ -116,7 +116,7 @@ test.each([
     - {at: 12m, key: {rabbitmq.queue: order.new}, state: resolved}`,
   ],
   [
-    'absence: without groupBy and any event it fires `for` after the start',
+    'S17 absence: without groupBy and any event it fires `for` after the start',
     `
 - id: r
   topic: APP
@@ -128,7 +128,7 @@ test.each([
     expect: [{at: 10m}]`,
   ],
   [
-    'absence: the clock stands still outside the calendar',
+    'S49 absence: the clock stands still outside the calendar',
     `
 - id: r
   topic: APP
@@ -143,7 +143,7 @@ test.each([
     expect: [{at: 750m}]`,
   ],
   [
-    'distinct: once a crossing',
+    'S15 distinct: once a crossing',
     `
 - id: r
   topic: AMQP
@@ -163,7 +163,7 @@ test.each([
     expect: [{at: 3s, key: {source.ip: 10.0.0.1}}, {at: 62s, state: resolved}]`,
   ],
   [
-    'ratio: matching of all, from minTotal on',
+    'S28 ratio: matching of all, from minTotal on',
     `
 - id: r
   topic: AMQP
@@ -181,7 +181,7 @@ test.each([
     expect: [{at: 3s}, {at: 60s, state: resolved}]`,
   ],
   [
-    'spike: this window against the one before, after two full ones',
+    'S33 S34 spike: this window against the one before, after two full ones',
     `
 - id: r
   topic: AMQP
@@ -196,7 +196,7 @@ test.each([
     expect: [{at: 129s}]`,
   ],
   [
-    'metric: a mean that holds beyond a bound for a time; a quotient of two fields',
+    'S37 metric: a mean that holds beyond a bound for a time; a quotient of two fields',
     `
 - id: r
   topic: METRIC
@@ -219,7 +219,7 @@ test.each([
     expect: []`,
   ],
   [
-    'change: a value differs from the last one of its key',
+    'S18 change: a value differs from the last one of its key',
     `
 - id: r
   topic: METRIC
@@ -236,7 +236,7 @@ test.each([
     expect: [{at: 3s, key: {service.node.name: a}}]`,
   ],
   [
-    'newValue: quiet while it learns, then each tuple once as long as it is remembered',
+    'S38 S39 newValue: quiet while it learns, then each tuple once as long as it is remembered',
     `
 - id: r
   topic: AMQP
@@ -254,7 +254,7 @@ test.each([
     expect: [{at: 12m}, {at: 71m}]`,
   ],
   [
-    'sequence: in order, within a time, on one key; a step that must not come between',
+    'S41 sequence: in order, within a time, on one key; a step that must not come between',
     `
 - id: r
   topic: AMQP
@@ -288,7 +288,7 @@ test.each([
     expect: [{at: 55s}, {at: 58s}]`,
   ],
   [
-    'sequence: a trailing not fires at first step plus within, a leading not looks back',
+    'S42 S43 sequence: a trailing not fires at first step plus within, a leading not looks back',
     `
 - id: trailing
   topic: AMQP
@@ -320,7 +320,7 @@ test.each([
     expect: []`,
   ],
   [
-    'sequence: any order, each step by an event of its own',
+    'S40 sequence: any order, each step by an event of its own',
     `
 - id: r
   topic: AMQP
@@ -337,7 +337,7 @@ test.each([
     expect: [{at: 5s}]`,
   ],
   [
-    "composite: other rules' alerts together, until the need ends",
+    "S45 S48 composite: other rules' alerts together, until the need ends",
     `
 - id: memory
   topic: APP
