@@ -24,6 +24,11 @@ const campaigns: readonly Campaign[] = [
     files: ['test/integration/log-files'],
     env: { THUMP_SEED: seed, THUMP_SEQUENCES: '3000', THUMP_KILLS: '200', THUMP_KAFKA_KILLS: '100' },
   },
+  {
+    project: 'integration',
+    files: ['test/integration/alerting/kill'],
+    env: { THUMP_SEED: seed, THUMP_ALERTER_KILLS: '100' },
+  },
   { project: 'integration', files: ['test/integration/alerting/crash'], env: { THUMP_CRASH_RUNS: '2000' } },
   {
     project: 'integration',
