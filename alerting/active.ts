@@ -65,6 +65,7 @@ export async function startActive(
   const engine = createEngine({
     allowedLatenessMs: alerting.allowedLateness,
     maxEventAgeMs: alerting.maxEventAge,
+    costClock: () => performance.now(),
     counts: telemetry.counts,
   })
   engine.start(rules, loadState(db), now())

@@ -25,6 +25,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
   const evictedSeen = metrics.counter('thump_rule_seen_evicted_total', 'Seen event ids that gave way at their cap', [
     'rule',
   ])
+  const cost = metrics.counter('thump_rule_cost_seconds_total', 'CPU time a rule took, by sampling', ['rule'])
   const fired = metrics.counter('thump_alerts_fired_total', 'Alerts opened', ['rule'])
   const lost = metrics.counter('thump_alerting_records_lost_total', 'Records the log no longer held', [
     'topic',
@@ -41,6 +42,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
       late: (rule) => late.inc({ rule }),
       skipped: (rule, reason) => skipped.inc({ rule, reason }),
       evicted: (rule, what) => (what === 'key' ? evictedKeys : evictedSeen).inc({ rule }),
+      cost: (rule, seconds) => cost.inc({ rule }, seconds),
       invalid: (reason) => invalid.inc({ reason }),
       ahead: () => ahead.inc(),
     },

@@ -73,5 +73,5 @@ function membersOf(rule: Rule | undefined): readonly string[] {
 
 /** All that decides when it fires; what only changes its words or who is told does not. */
 function contentOf(rule: Rule | undefined): string | undefined {
-  return rule && `${rule.fingerprint} ${rule.latenessMs} ${rule.maxKeys}`
+  return rule && `${rule.fingerprint} ${JSON.stringify(rule.spec)} ${rule.latenessMs} ${rule.maxKeys}`
 }

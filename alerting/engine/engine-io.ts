@@ -7,6 +7,8 @@ import type { EngineCounts } from './rule-runtime.ts'
 export interface EngineOptions {
   readonly allowedLatenessMs: number
   readonly maxEventAgeMs: number
+  /** Monotonic ms, to account for what rules cost; without it nothing is timed and every rule has its turn. */
+  readonly costClock?: () => number
   readonly counts: EngineCounts & { invalid(reason: string): void; ahead(): void }
 }
 

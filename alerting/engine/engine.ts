@@ -1,4 +1,3 @@
-import type { ThumpEvent } from '../../event/event.ts'
 import type { TopicName } from '../../event/topics.ts'
 import { fieldValue } from '../rules/field.ts'
 import { SharedTests } from '../rules/predicate.ts'
@@ -9,8 +8,11 @@ import { Changes, type ChangeSet, type NewTransition } from './changes.ts'
 import type { Hit, KeyState } from './key-state.ts'
 import type { EngineBatch, EngineOptions, SavedState } from './engine-io.ts'
 import { timeOfBytes } from './event-time.ts'
+import { CostMeter } from './cost-meter.ts'
+import { Heartbeats } from './heartbeats.ts'
 import { createNetwork, type Network } from './network.ts'
 import { advanceTo, markRead, PartitionClocks } from './partition-clocks.ts'
+import { Positions } from './positions.ts'
 import { asEvent, idOf, parse, timeOf } from './read-event.ts'
 import { type Arrival, type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
 
@@ -45,10 +47,10 @@ export interface Engine {
 }
 
 const none: readonly number[] = []
-const nodePath = ['service', 'node', 'name']
-const heartbeatSilenceMs = 180_000
+const noClock = () => Number.NEGATIVE_INFINITY
 /** What time alone decides lies a lateness back anyway: it is looked at this often, however many batches come. */
 const settleEveryMs = 250
+const keepHouseEveryMs = 5000
 
 /** The rules that listen to a topic, and which of them an event may concern. */
 interface Route {
@@ -66,10 +68,9 @@ class EventTimeEngine implements Engine {
   readonly #options: EngineOptions
   readonly #changes = new Changes()
   readonly #clocks = new PartitionClocks()
-  readonly #next = new Map<string, { topic: TopicName; partition: number; next: number }>()
-  readonly #touched = new Set<string>()
-  readonly #heartbeats = new Map<string, number>()
-  #hasHeartbeats = false
+  readonly #meter: CostMeter
+  #positions = new Positions()
+  #heartbeats = new Heartbeats()
   #runtimes = new Map<string, RuleRuntime>()
   #routes = new Map<TopicName, Route>()
   #composites: RuleRuntime[] = []
@@ -77,21 +78,23 @@ class EventTimeEngine implements Engine {
   #memberOf = new Map<string, RuleRuntime[]>()
   /** Transitions of members that composites have not heard of yet. */
   readonly #heard: NewTransition[] = []
-  #topicsOf = new Map<string, readonly TopicName[]>()
+  /** By rule: the least clock of its topics. */
+  #clockOf = new Map<string, () => number>()
   #nowMs = 0
   #settledMs = Number.NEGATIVE_INFINITY
+  #keptHouseMs = Number.NEGATIVE_INFINITY
+  /** Topics with records that lie unread for longer than they should. */
+  #behind: ReadonlySet<TopicName> = new Set()
 
   constructor(options: EngineOptions) {
     this.#options = options
+    this.#meter = new CostMeter(options.costClock)
   }
 
   start(rules: readonly Rule[], saved: SavedState | undefined, nowMs: number): void {
     this.#nowMs = nowMs
-    for (const { topic, partition, next, clockMs } of saved?.positions ?? []) {
-      this.#next.set(`${topic} ${partition}`, { topic, partition, next })
-      this.#savedClocks.set(`${topic} ${partition}`, clockMs)
-    }
-    for (const [node, atMs] of saved?.heartbeats ?? []) this.#heartbeats.set(node, atMs)
+    this.#positions = new Positions(saved?.positions)
+    this.#heartbeats = new Heartbeats(saved?.heartbeats)
     const kept = new Set<string>()
     const savedById = new Map(saved?.rules.map((rule) => [rule.id, rule]))
     const context = this.#context()
@@ -111,8 +114,6 @@ class EventTimeEngine implements Engine {
     for (const runtime of this.#runtimes.values()) if (!kept.has(runtime.rule.id)) runtime.begin(nowMs)
     this.#route()
   }
-
-  readonly #savedClocks = new Map<string, number>()
 
   replaceRules(rules: readonly Rule[], nowMs: number): void {
     this.#nowMs = nowMs
@@ -160,7 +161,7 @@ class EventTimeEngine implements Engine {
       counts: this.#options.counts,
       maxEventAgeMs: this.#options.maxEventAgeMs,
       shared: new SharedTests(),
-      isSilent: (nodes, watermarkMs) => this.#isSilent(nodes, watermarkMs),
+      isSilent: (nodes, watermarkMs) => this.#heartbeats.isSilent(nodes, watermarkMs),
       decided: (rule, transition) => {
         if (this.#memberOf.has(rule.id)) this.#heard.push(transition)
       },
@@ -171,18 +172,28 @@ class EventTimeEngine implements Engine {
     const all = [...this.#runtimes.values()]
     this.#composites = all.filter(({ rule }) => rule.spec.kind === 'composite')
     this.#memberOf = new Map()
-    this.#topicsOf = new Map()
+    this.#clockOf = new Map()
+    const clocks = new Map<string, () => number>()
+    const clockOf = (topics: readonly TopicName[]) => {
+      const name = topics.join(' ')
+      const known = clocks.get(name) ?? this.#clocks.least(topics)
+      clocks.set(name, known)
+      return known
+    }
     const byTopic = new Map<TopicName, RuleRuntime[]>()
     for (const runtime of all) {
       const { rule } = runtime
       if (rule.spec.kind !== 'composite') {
-        this.#topicsOf.set(rule.id, rule.topics)
+        this.#clockOf.set(rule.id, clockOf(rule.topics))
         for (const topic of rule.topics) append(byTopic, topic, runtime)
         continue
       }
       const members = membersOf(rule)
       for (const id of members) append(this.#memberOf, id, runtime)
-      this.#topicsOf.set(rule.id, [...new Set(members.flatMap((id) => this.#runtimes.get(id)?.rule.topics ?? []))])
+      this.#clockOf.set(
+        rule.id,
+        clockOf([...new Set(members.flatMap((id) => this.#runtimes.get(id)?.rule.topics ?? []))]),
+      )
     }
     this.#routes = new Map([...byTopic].map(([topic, runtimes]) => [topic, this.#routeOf(runtimes)]))
   }
@@ -190,41 +201,38 @@ class EventTimeEngine implements Engine {
   #routeOf(runtimes: readonly RuleRuntime[]): Route {
     return {
       runtimes,
-      clocks: runtimes.map((runtime) => ({
-        watermarkMs: () => this.#watermark(runtime),
-        mayDecide: () => this.#mayDecide(runtime),
-      })),
+      clocks: runtimes.map((runtime) => {
+        const leastMs = this.#clockOf.get(runtime.rule.id) ?? noClock
+        return {
+          watermarkMs: () => leastMs() - runtime.rule.latenessMs,
+          mayDecide: () => this.#mayDecide(runtime),
+        }
+      }),
       network: createNetwork(runtimes.map(({ rule }) => rule)),
     }
   }
 
   assign(topic: TopicName, partition: number): void {
-    const clockMs = this.#savedClocks.get(`${topic} ${partition}`)
-    this.#clocks.assign(topic, partition, clockMs)
+    this.#clocks.assign(topic, partition, this.#positions.keptClock(topic, partition))
   }
 
   revoke(topic: TopicName, partition: number): void {
-    this.#savedClocks.set(`${topic} ${partition}`, this.#clocks.clockOf(topic, partition))
+    this.#positions.keepClock(topic, partition, this.#clocks.clockOf(topic, partition))
     this.#clocks.revoke(topic, partition)
   }
 
   nextOffset(topic: TopicName, partition: number): number | undefined {
-    return this.#next.get(`${topic} ${partition}`)?.next
+    return this.#positions.next(topic, partition)
   }
 
   jump(topic: TopicName, partition: number, next: number): void {
-    const key = `${topic} ${partition}`
-    this.#next.set(key, { topic, partition, next })
-    this.#touched.add(key)
+    this.#positions.touch(topic, partition).next = next
   }
 
   take({ topic, partition, records, highWatermark }: EngineBatch, nowMs: number): void {
     this.#nowMs = nowMs
     const { counts, allowedLatenessMs } = this.#options
-    const key = `${topic} ${partition}`
-    let position = this.#next.get(key)
-    if (!position) this.#next.set(key, (position = { topic, partition, next: 0 }))
-    this.#touched.add(key)
+    const position = this.#positions.touch(topic, partition)
     const clock = this.#clocks.of(topic, partition)
     const route = this.#routes.get(topic)
     for (const { offset, timestampMs, value } of records) {
@@ -243,7 +251,7 @@ class EventTimeEngine implements Engine {
       }
       advanceTo(clock, atMs, offset + 1 < highWatermark)
       if (event !== undefined) {
-        const arrival = { event, id: idOf(event) ?? `${key} ${offset}`, atMs, topic, nowMs }
+        const arrival = { event, id: idOf(event) ?? `${topic} ${partition} ${offset}`, atMs, topic, nowMs }
         this.#takeEvent(arrival, route, candidates)
       } else if (skippedMs === undefined) counts.invalid('not-an-object')
       markRead(clock, offset, atMs, highWatermark)
@@ -253,39 +261,24 @@ class EventTimeEngine implements Engine {
 
   #takeEvent(arrival: Arrival, route: Route | undefined, candidates: readonly number[] | undefined): void {
     const { event, topic, atMs } = arrival
-    if (topic === 'THUMP') this.#hear(event, atMs)
+    if (topic === 'THUMP') this.#heartbeats.hear(event, atMs)
     if (!route) return
     const concerned = candidates ?? route.network.ofEvent(event)
     if (concerned.length === 0) return
     const isHidden = isBackground(event)
+    const isTimed = this.#meter.nextIsTimed()
     for (const index of concerned) {
       const runtime = route.runtimes[index] as RuleRuntime
       // A rule that hears its own alerts would never fall silent.
       if (topic === 'THUMP' && fieldValue(event, ['thump', 'alert', 'rule']) === runtime.rule.id) continue
       if (isHidden && !asksForBackground(runtime.rule)) continue
-      runtime.take(arrival, route.clocks[index] as RuleClock)
+      const clock = route.clocks[index] as RuleClock
+      if (runtime.cost.isOverShare && this.#behind.has(topic)) {
+        this.#options.counts.skipped(runtime.rule.id, 'over-share')
+      } else if (isTimed) this.#meter.time(runtime.cost, () => runtime.take(arrival, clock))
+      else runtime.take(arrival, clock)
     }
     if (this.#heard.length > 0) this.#tellComposites()
-  }
-
-  #hear(event: ThumpEvent, atMs: number): void {
-    if (
-      fieldValue(event, ['event', 'dataset']) !== 'thump.agent' ||
-      fieldValue(event, ['event', 'action']) !== 'heartbeat'
-    )
-      return
-    const node = fieldValue(event, nodePath)
-    if (typeof node !== 'string') return
-    this.#heartbeats.set(node, Math.max(this.#heartbeats.get(node) ?? atMs, atMs))
-    this.#hasHeartbeats = true
-  }
-
-  #isSilent(nodes: readonly string[], watermarkMs: number): boolean {
-    // A key that no event has named yet may be anybody's.
-    const asked = nodes.length > 0 ? nodes : [...this.#heartbeats.keys()]
-    return asked.some(
-      (node) => (this.#heartbeats.get(node) ?? Number.POSITIVE_INFINITY) + heartbeatSilenceMs <= watermarkMs,
-    )
   }
 
   caughtUp(topic: TopicName, partition: number, wallMs: number): void {
@@ -295,8 +288,8 @@ class EventTimeEngine implements Engine {
   settle(nowMs: number): void {
     this.#nowMs = nowMs
     this.#settledMs = nowMs
+    if (nowMs - this.#keptHouseMs >= keepHouseEveryMs) this.#keepHouse(nowMs)
     for (const runtime of this.#runtimes.values()) {
-      runtime.expire(nowMs)
       if (runtime.rule.spec.kind === 'composite' || !this.#mayDecide(runtime)) continue
       runtime.advance(this.#watermark(runtime), nowMs)
     }
@@ -304,8 +297,17 @@ class EventTimeEngine implements Engine {
     for (const runtime of this.#composites) runtime.advance(this.#watermark(runtime), nowMs)
   }
 
+  #keepHouse(nowMs: number): void {
+    this.#keptHouseMs = nowMs
+    const runtimes = [...this.#runtimes.values()]
+    for (const runtime of runtimes) runtime.keepHouse(nowMs)
+    this.#meter.judge(runtimes.map(({ cost }) => cost))
+    const isBehind = (topic: TopicName) => this.#clocks.isBehind([topic], nowMs, this.#options.allowedLatenessMs)
+    this.#behind = new Set([...this.#routes.keys()].filter(isBehind))
+  }
+
   #watermark({ rule }: RuleRuntime): number {
-    return this.#clocks.leastMs(this.#topicsOf.get(rule.id) ?? []) - rule.latenessMs
+    return (this.#clockOf.get(rule.id) ?? noClock)() - rule.latenessMs
   }
 
   /** Absence is not decided while records that may end it lie unread. */
@@ -350,14 +352,8 @@ class EventTimeEngine implements Engine {
   }
 
   changes(): ChangeSet {
-    const positions = [...this.#touched].flatMap((key) => {
-      const position = this.#next.get(key)
-      return position ? [{ ...position, clockMs: this.#clocks.clockOf(position.topic, position.partition) }] : []
-    })
-    this.#touched.clear()
-    const heartbeats = this.#hasHeartbeats ? new Map(this.#heartbeats) : undefined
-    this.#hasHeartbeats = false
-    return { ...this.#changes.take(), positions, heartbeats }
+    const positions = this.#positions.take((topic, partition) => this.#clocks.clockOf(topic, partition))
+    return { ...this.#changes.take(), positions, heartbeats: this.#heartbeats.take() }
   }
 
   stateOf(ruleId: string, key: readonly KeyValue[]): KeyState | undefined {

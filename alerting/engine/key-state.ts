@@ -94,7 +94,14 @@ export interface FireFacts {
   readonly extra?: Readonly<Record<string, unknown>>
 }
 
-export type SkipReason = 'no-field' | 'missing-key' | 'out-of-order' | 'duplicate' | 'late' | 'samples-cap'
+export type SkipReason =
+  | 'no-field'
+  | 'missing-key'
+  | 'out-of-order'
+  | 'duplicate'
+  | 'late'
+  | 'samples-cap'
+  | 'over-share'
 
 /** One rule type's meaning. Pure: all it knows is its window, the hit and the watermark. */
 export interface Evaluator {

@@ -80,7 +80,7 @@ class WordNetwork implements Network {
     if (count === maxFound) return this.#further.map((_, rule) => rule)
     const mark = this.#nextMark()
     for (let index = 0; index < count; index++) this.#wordMarks[this.#found[index] as number] = mark
-    const candidates = [...this.#always]
+    const candidates = this.#always.slice()
     for (let index = 0; index < count; index++) {
       for (const rule of this.#brings[this.#found[index] as number] ?? []) {
         if (this.#ruleMarks[rule] === mark) continue

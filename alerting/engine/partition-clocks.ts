@@ -40,6 +40,8 @@ export function markRead(clock: PartitionClock, offset: number, atMs: number, hi
 export class PartitionClocks {
   readonly #partitions = new Map<string, PartitionClock>()
   readonly #byTopic = new Map<TopicName, PartitionClock[]>()
+  /** Moves when partitions come or go. */
+  #version = 0
 
   assign(topic: TopicName, partition: number, clockMs: number | undefined): void {
     const key = `${topic} ${partition}`
@@ -55,6 +57,7 @@ export class PartitionClocks {
       isBacklogged: true,
       backlogEnd: undefined,
     }
+    this.#version++
     this.#partitions.set(key, clock)
     this.#byTopic.set(topic, [...(this.#byTopic.get(topic) ?? []), clock])
   }
@@ -62,6 +65,7 @@ export class PartitionClocks {
   revoke(topic: TopicName, partition: number): void {
     const clock = this.#partitions.get(`${topic} ${partition}`)
     if (!clock) return
+    this.#version++
     this.#partitions.delete(`${topic} ${partition}`)
     this.#byTopic.set(
       topic,
@@ -87,12 +91,24 @@ export class PartitionClocks {
     return this.#get(topic, partition).clockMs
   }
 
-  /** The least over the partitions of some topics; a topic without partitions holds nothing back. */
-  leastMs(topics: readonly TopicName[]): number {
-    let least = Number.POSITIVE_INFINITY
-    for (const topic of topics)
-      for (const { clockMs } of this.#byTopic.get(topic) ?? []) if (clockMs < least) least = clockMs
-    return least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least
+  /**
+   * The least over the partitions of some topics; a topic without partitions holds nothing back. Asked for each event: as
+   * long as the slowest has not moved, the others, which only go forward, change nothing.
+   */
+  least(topics: readonly TopicName[]): () => number {
+    let slowest: PartitionClock | undefined
+    let leastMs = Number.NEGATIVE_INFINITY
+    let version = -1
+    return () => {
+      if (version === this.#version && slowest?.clockMs === leastMs) return leastMs
+      version = this.#version
+      slowest = undefined
+      for (const topic of topics)
+        for (const clock of this.#byTopic.get(topic) ?? [])
+          if (!slowest || clock.clockMs < slowest.clockMs) slowest = clock
+      leastMs = slowest?.clockMs ?? Number.NEGATIVE_INFINITY
+      return leastMs
+    }
   }
 
   /** Behind, or not yet through what lay there at the start: what is not there cannot be told from what is not read. */

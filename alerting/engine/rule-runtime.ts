@@ -4,6 +4,7 @@ import { compileCondition, type Predicate, type SharedTests } from '../rules/pre
 import { isEager, reachMs, type Rule } from '../rules/rule.ts'
 import type { KeyValue } from '../transition.ts'
 import type { Changes, NewTransition, RuleMemory } from './changes.ts'
+import { createRuleCost } from './cost-meter.ts'
 import { createEvaluator } from './evaluator.ts'
 import { keyId, keysOf, overflowId } from './group-keys.ts'
 import { type Evaluator, type Hit, KeyState, type SkipReason, type StoredKey } from './key-state.ts'
@@ -18,6 +19,8 @@ export interface EngineCounts {
   late(rule: string): void
   skipped(rule: string, reason: SkipReason): void
   evicted(rule: string, what: 'key' | 'seen'): void
+  /** CPU, about. */
+  cost?(rule: string, seconds: number): void
 }
 
 export interface RuntimeContext {
@@ -53,6 +56,7 @@ export class RuleRuntime {
   /** Decided late on purpose while the alerter is behind. */
   readonly waitsWhileBehind: boolean
   readonly memory: RuleMemory
+  readonly cost = createRuleCost()
   readonly #context: RuntimeContext
   #evaluator: Evaluator
   readonly #where: Predicate
@@ -155,7 +159,7 @@ export class RuleRuntime {
     if (steps === 0) return
     const { counts } = this.#context
     if (!isResolving) this.#matched++
-    if (this.#seen.has(id)) return counts.skipped(this.rule.id, 'duplicate')
+    if (this.#seen.has(id, nowMs)) return counts.skipped(this.rule.id, 'duplicate')
     const watermarkMs = clock.watermarkMs()
     if (atMs <= watermarkMs - this.#reachMs) return counts.late(this.rule.id)
     const keys = keysOf(event, this.rule.groupBy)
@@ -189,11 +193,14 @@ export class RuleRuntime {
     }
   }
 
-  /** Housekeeping, every now and then. */
-  expire(nowMs: number): void {
+  /** Every now and then: forgets what is old, tells what was counted. */
+  keepHouse(nowMs: number): void {
+    const { counts } = this.#context
+    if (this.cost.untoldMs > 0) counts.cost?.(this.rule.id, this.cost.untoldMs / 1000)
+    this.cost.untoldMs = 0
     if (this.#seen.expire(nowMs)) this.#context.changes.forgetSeen(this.rule.id, nowMs - this.#seen.keepMs)
     if (this.#matched === 0) return
-    this.#context.counts.matched(this.rule.id, this.#matched)
+    counts.matched(this.rule.id, this.#matched)
     this.#matched = 0
   }
 

@@ -13,8 +13,9 @@ export class SeenIds {
     return this.#atMs.size
   }
 
-  has(id: string): boolean {
-    return this.#atMs.has(id)
+  has(id: string, nowMs: number): boolean {
+    const atMs = this.#atMs.get(id)
+    return atMs !== undefined && atMs > nowMs - this.keepMs
   }
 
   /** Answers the id that had to give way, where the cap was met. */
