@@ -41,7 +41,7 @@ export class Tally {
   }
 
   readonly counts = {
-    matched: (rule: string) => this.#of(rule, (tally) => tally.matched++),
+    matched: (rule: string, count: number) => this.#of(rule, (tally) => (tally.matched += count)),
     late: (rule: string) => this.#of(rule, (tally) => tally.late++),
     skipped: (rule: string, reason: SkipReason) =>
       this.#of(rule, ({ skipped }) => {

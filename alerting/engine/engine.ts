@@ -69,6 +69,7 @@ class EventTimeEngine implements Engine {
   readonly #changes = new Changes()
   readonly #clocks = new PartitionClocks()
   readonly #meter: CostMeter
+  readonly #counted = new Set<RuleRuntime>()
   #positions = new Positions()
   #heartbeats = new Heartbeats()
   #runtimes = new Map<string, RuleRuntime>()
@@ -161,6 +162,7 @@ class EventTimeEngine implements Engine {
       counts: this.#options.counts,
       maxEventAgeMs: this.#options.maxEventAgeMs,
       shared: new SharedTests(),
+      counted: this.#counted,
       isSilent: (nodes, watermarkMs) => this.#heartbeats.isSilent(nodes, watermarkMs),
       decided: (rule, transition) => {
         if (this.#memberOf.has(rule.id)) this.#heard.push(transition)
@@ -352,6 +354,8 @@ class EventTimeEngine implements Engine {
   }
 
   changes(): ChangeSet {
+    for (const runtime of this.#counted) runtime.tellCounts()
+    this.#counted.clear()
     const positions = this.#positions.take((topic, partition) => this.#clocks.clockOf(topic, partition))
     return { ...this.#changes.take(), positions, heartbeats: this.#heartbeats.take() }
   }

@@ -28,6 +28,8 @@ export interface RuntimeContext {
   readonly counts: EngineCounts
   readonly maxEventAgeMs: number
   readonly shared: SharedTests
+  /** Those that have something to tell by `tellCounts`. */
+  readonly counted: Set<RuleRuntime>
   readonly isSilent: (nodes: readonly string[], watermarkMs: number) => boolean
   /** Each transition as it is decided: composites listen. */
   readonly decided: (rule: Rule, transition: NewTransition) => void
@@ -158,7 +160,7 @@ export class RuleRuntime {
     const steps = this.#evaluator.stepsOf?.(event, topic)
     if (steps === 0) return
     const { counts } = this.#context
-    if (!isResolving) this.#matched++
+    if (!isResolving && this.#matched++ === 0) this.#context.counted.add(this)
     if (this.#seen.has(id, nowMs)) return counts.skipped(this.rule.id, 'duplicate')
     const watermarkMs = clock.watermarkMs()
     if (atMs <= watermarkMs - this.#reachMs) return counts.late(this.rule.id)
@@ -193,14 +195,17 @@ export class RuleRuntime {
     }
   }
 
-  /** Every now and then: forgets what is old, tells what was counted. */
+  /** Every now and then: forgets what is old, tells what it cost. */
   keepHouse(nowMs: number): void {
     const { counts } = this.#context
     if (this.cost.untoldMs > 0) counts.cost?.(this.rule.id, this.cost.untoldMs / 1000)
     this.cost.untoldMs = 0
     if (this.#seen.expire(nowMs)) this.#context.changes.forgetSeen(this.rule.id, nowMs - this.#seen.keepMs)
-    if (this.#matched === 0) return
-    counts.matched(this.rule.id, this.#matched)
+  }
+
+  /** What was counted since the last time: telling each event would cost more than deciding it. */
+  tellCounts(): void {
+    this.#context.counts.matched(this.rule.id, this.#matched)
     this.#matched = 0
   }
 

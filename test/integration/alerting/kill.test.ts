@@ -65,7 +65,7 @@ async function writeEvents(dataDir: string): Promise<void> {
 }
 
 async function startAlerter(args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'alerter-process.ts'), ...args], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'run-alerter.ts'), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))

@@ -31,7 +31,7 @@ function timed(lookMs: number) {
     skipped,
     costs,
     passMs: (ms: number) => void (clockMs += ms),
-    read(kind: string, count: number, { at, lag }: { at: number; lag: number }) {
+    read: (kind: string, count: number, { at, lag }: { at: number; lag: number }) => {
       const records = Array.from({ length: count }, () => {
         const event = { '@timestamp': new Date(noonMs).toISOString(), event: { id: `e${offset}` }, app: { kind } }
         return { offset: offset++, timestampMs: noonMs, value: Buffer.from(JSON.stringify(event)) }
