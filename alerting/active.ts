@@ -7,7 +7,7 @@ import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { Shutdown, type Started } from '../runtime/shutdown.ts'
 import type { EventSearch } from '../storage/storage.ts'
-import type { Consumer, ConsumerHandlers, Transport } from '../transport/transport.ts'
+import type { Consumer, ConsumerHandlers, TopicPartitionOffset, Transport } from '../transport/transport.ts'
 import { Committer } from './committer.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { startHistory } from './history.ts'
@@ -95,6 +95,14 @@ export async function startActive(
     }),
   )
   let consumer: Consumer | undefined
+  // Only for lag and retention, and so with the ticks: where reading goes on is in the database.
+  const untold = new Map<string, TopicPartitionOffset>()
+  const tellOffsets = () => {
+    const offsets = [...untold.values()]
+    untold.clear()
+    if (offsets.length > 0)
+      consumer?.commit(offsets).catch((err: unknown) => log.debug({ err }, 'offsets are not told'))
+  }
   const committer = new Committer({
     engine,
     db,
@@ -105,17 +113,16 @@ export async function startActive(
         history.wake()
         notifier.wake()
       }
-      // Only for lag and retention: where reading goes on is in the database.
-      const offsets = positions.map(({ topic, partition, next }) => ({ topic, partition, offset: next }))
-      if (offsets.length > 0)
-        consumer?.commit(offsets).catch((err: unknown) => log.debug({ err }, 'offsets are not told'))
+      for (const { topic, partition, next } of positions)
+        untold.set(`${topic} ${partition}`, { topic, partition, offset: next })
     },
   })
   await committer.commit()
   const handlers = createHandlers({ engine, committer, telemetry, now })
   const started = await transport.createConsumer({ role: 'alerting', topics, startAt: alerting.startAt }, handlers)
   consumer = shutdown.own('consumer', started)
-  const ticking = startTicks({ engine, committer, db, now, log })
+  const ticking = startTicks({ engine, committer, db, tellOffsets, now, log })
+  shutdown.add('offsets', async () => tellOffsets())
   // Ticks stop first; then the consumer, whose last decisions are written as its partitions are given back.
   shutdown.add('ticks', ticking.stop)
   const value: ActiveAlerter = {
@@ -199,12 +206,14 @@ function startTicks({
   engine,
   committer,
   db,
+  tellOffsets,
   now,
   log,
 }: {
   engine: Engine
   committer: Committer
   db: StateDatabase
+  tellOffsets: () => void
   now: Clock
   log: Logger
 }): Started<() => number> {
@@ -215,6 +224,7 @@ function startTicks({
     atMs = now()
     engine.settle(atMs)
     await committer.commit()
+    tellOffsets()
     if (atMs - trimmedMs < trimEveryMs) return
     trimmedMs = atMs
     trimAlerts(db, atMs)

@@ -26,7 +26,8 @@ export function createPlanner({ db, deliveries, telemetry, config }: PlannerDeps
 
   /** One batch; true where there may be more. */
   function planBatch(nowMs: number): boolean {
-    return db.transaction(() => {
+    // After a power failure it is planned again, from the outbox.
+    return db.relaxed(() => {
       const transitions = readTransitions(db, cursor(), batchSize)
       for (const transition of transitions) plan(transition, nowMs)
       const last = transitions.at(-1)

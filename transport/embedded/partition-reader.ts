@@ -17,6 +17,8 @@ interface Parsed {
   readonly stop: 'all-read' | 'end' | 'jump' | 'incomplete' | 'damaged'
 }
 
+/** A reader that has caught up looks often and finds little; one that is behind takes much at once. */
+const smallBytes = 16 * 1024
 const chunkBytes = 256 * 1024
 
 /** Reads one partition from an offset on; keeps its place in the file between steps. Does not follow a writer by itself. */
@@ -26,6 +28,7 @@ export class PartitionReader {
   #segment: Segment | undefined
   #file: FileHandle | undefined
   #position = 0
+  #nextBytes = chunkBytes
   /** A later segment was seen: nothing is written to this one any more. */
   #isFinal = false
 
@@ -52,8 +55,9 @@ export class PartitionReader {
       if (gap) return gap
       if (!this.#file) return Number.isFinite(endOffset) ? this.#gap(endOffset, 'truncated') : { kind: 'end' }
     }
-    for (let size = chunkBytes; ; ) {
+    for (let size = this.#nextBytes; ; ) {
       const chunk = await this.#chunk(size)
+      this.#nextBytes = chunk.length < size ? smallBytes : chunkBytes
       const isFileEnd = chunk.length < size
       const { records, at, stop } = this.#parse(chunk, endOffset)
       this.#position += at
