@@ -187,8 +187,12 @@ export class RuleRuntime {
   /** Decides all that is due. */
   advance(watermarkMs: number, nowMs: number): void {
     this.#nowMs = nowMs
-    for (let state = this.#timers.take(watermarkMs); state; state = this.#timers.take(watermarkMs)) {
-      if (this.#keys.get(state.id) !== state) continue
+    for (;;) {
+      const atMs = this.#timers.nextMs()
+      const state = this.#timers.take(watermarkMs)
+      if (!state) return
+      // An entry that was overtaken by an earlier one must not beget another: they would become more for ever.
+      if (state.dueMs !== atMs || this.#keys.get(state.id) !== state) continue
       state.dueMs = Number.POSITIVE_INFINITY
       if (this.#due(state) <= watermarkMs) this.#advanceKey(state, watermarkMs)
       else this.#schedule(state, watermarkMs)
