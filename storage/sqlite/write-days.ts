@@ -87,6 +87,9 @@ export class DaysWriter {
     // Before anything opens them: then SQLite has passed over what is damaged.
     const lost = this.#isFirst ? lostIn(dir) : []
     this.#isFirst = false
+    // What lies in a day's log and in its file as well must not count twice against the days.
+    const total = listDays(dir).reduce((sum, day) => sum + sizeOfDay(dir, day), 0)
+    if (total > maxBytes) for (const writer of this.#open.values()) writer.checkpoint()
     const removed = expiredDays(dir, { retentionMs, maxBytes, nowMs: Date.now() })
     for (const day of removed) {
       this.#close(day)

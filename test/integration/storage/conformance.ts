@@ -88,6 +88,19 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       return page.events.map(({ event }) => event.id)
     }
 
+    /** Page after page, oldest first, until there is no next. */
+    const walk = async (text: string, limit: number) => {
+      const ids: string[] = []
+      let after: string | undefined
+      do {
+        const ask = { query: query(text), sort: 'asc', limit, ...(after !== undefined && { after }) } as const
+        const page = await storage.search.search(ask, never)
+        ids.push(...page.events.map(({ event }) => event.id))
+        after = page.next
+      } while (after !== undefined)
+      return ids
+    }
+
     test.each([
       ['amqp.operation: queue.delete', ['deleted']],
       ['amqp.operation: QUEUE.DELETE', ['deleted']],
@@ -164,13 +177,14 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       expect(outcomes.map((outcome) => outcome.kind === 'stored' && outcome.isDuplicate)).toEqual([false, true])
     })
 
-    test('counts exactly beyond ten thousand', async () => {
+    test('counts exactly and pages to the end beyond ten thousand', async () => {
       const at = day + 5 * 1440 * minute
       const many = Array.from({ length: 12_000 }, (_, index) => itemOf(`many-${index}`, at + index, { tags: ['many'] }))
       for (let from = 0; from < many.length; from += 3000)
         await storage.store.write(many.slice(from, from + 3000), never)
       await opened.refresh()
       expect(await storage.search.count(query('tags: many'), {}, never)).toBe(12_000)
+      for (const limit of [5000, 11_000]) expect(await walk('tags: many', limit)).toEqual(many.map(({ id }) => id))
     }, 60_000)
 
     test('gives the most frequent values of a field', async () => {
