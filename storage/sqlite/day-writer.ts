@@ -18,7 +18,7 @@ export interface Row {
 // Committed means on disk: the offset that follows must never be ahead of the event.
 const settings = `
   PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32000;
-  PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;`
+  PRAGMA journal_size_limit = 67108864;`
 
 /** One day's file, open for writing. */
 export class DayWriter {
@@ -28,11 +28,13 @@ export class DayWriter {
   readonly #bodies: BodyWriter
   readonly #words: StatementSync
 
-  constructor(dir: string, day: Day) {
+  /** `logPages`: how many pages its write-ahead log holds before they are moved into the file. */
+  constructor(dir: string, day: Day, logPages: number) {
     mkdirSync(dir, { recursive: true, mode: 0o750 })
     this.#database = new DatabaseSync(dayPath(dir, day))
     try {
       this.#database.exec(settings)
+      this.#database.exec(`PRAGMA wal_autocheckpoint = ${logPages}`)
       ensureSchema(this.#database)
       const names = ['at_ms', 'seq', 'topic', ...columnNames, 'id']
       const marks = names.map(() => '?').join(', ')

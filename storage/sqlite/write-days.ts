@@ -13,6 +13,7 @@ const full = 13
 /** Sizes are looked at after so much was written, and the newest day is trimmed by so many events at a time. */
 const checkBytes = 2_097_152
 const trimRows = 2000
+const pageBytes = 4096
 
 /** The writing side of all days, in the worker. */
 export class DaysWriter {
@@ -69,7 +70,7 @@ export class DaysWriter {
   #dayOf(day: Day): DayWriter {
     let writer = this.#open.get(day)
     if (writer) this.#open.delete(day)
-    else writer = new DayWriter(this.#options.dir, day)
+    else writer = new DayWriter(this.#options.dir, day, logPages(this.#options.maxBytes))
     this.#open.set(day, writer)
     const oldest = this.#open.keys().next().value
     if (this.#open.size > maxOpenDays && oldest !== undefined) this.#close(oldest)
@@ -124,6 +125,11 @@ export class DaysWriter {
     for (const writer of this.#open.values()) writer.close()
     this.#open.clear()
   }
+}
+
+/** A day's log is small beside the bound of all days, and large enough to be moved seldom. */
+function logPages(maxBytes: number): number {
+  return Math.min(4000, Math.max(64, Math.floor(maxBytes / 16 / pageBytes)))
 }
 
 function lostIn(dir: string): Array<{ day: Day; transactions: number }> {
