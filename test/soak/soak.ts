@@ -40,6 +40,7 @@ const campaigns: readonly Campaign[] = [
     files: ['test/integration/embedded', 'test/integration/storage/sqlite-damage'],
     env: { THUMP_SEED: seed, THUMP_KILLS: '200', THUMP_FLIPS: '2000' },
   },
+  { project: 'unit', files: ['test/unit/agent/fuzz'], env: { THUMP_FUZZ_RUNS: '50000' } },
   { project: 'e2e', files: ['test/faults'], env: { THUMP_KILL_ROUNDS: '5' } },
   {
     project: 'e2e',

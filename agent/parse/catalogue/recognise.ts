@@ -1,6 +1,7 @@
 import type { Level, RabbitmqFields, ThumpEvent } from '../../../event/event.ts'
 import { connectionContext } from './connection-context.ts'
-import { type Entry, entries } from './entries.ts'
+import { entries } from './entries.ts'
+import type { Entry } from './entry.ts'
 
 /** What the catalogue knows of a line; `fields` are merged into the line's event. */
 export interface Recognition {
