@@ -16,21 +16,19 @@ export const authenticationRows: readonly Entry[] = [
     code: 'management-login-refused',
     category: 'authentication',
     outcome: 'failure',
-    isComposed: true,
     hint: 'HTTP access denied: ',
     pattern: /HTTP access denied: user '(?<user>[^'\n]*)' - (?<reason>[^\n]*)/,
-    sample: "HTTP access denied: user 'nouser' - invalid credentials",
+    sample: "HTTP access denied: user 'mon' - Not administrator user",
   },
   {
     entry: 13,
     code: 'vhost-access-refused',
     category: 'authentication',
     outcome: 'failure',
-    isComposed: true,
     hint: 'access to vhost ',
     pattern: /access to vhost '(?<vhost>[^'\n]*)' refused for user '(?<user>[^\n']*)'(?:: (?<reason>[^\n]+))?/,
     sample:
-      "Error on AMQP connection <0.900.0> (127.0.0.1:54668 -> 127.0.0.1:5772, user: 'app', state: opening):\naccess to vhost 'other' refused for user 'app'",
+      "Error on AMQP connection <0.1144.0> (127.0.0.1:41970 -> 127.0.0.1:25259, user: 'weak', state: opening):\naccess to vhost '/' refused for user 'weak'",
   },
   {
     entry: 14,
@@ -40,8 +38,7 @@ export const authenticationRows: readonly Entry[] = [
     hint: 'not found',
     pattern: /vhost '?(?<vhost>\S+?)'? not found/,
     sample:
-      "Error on AMQP connection <0.900.0> (127.0.0.1:54668 -> 127.0.0.1:5772, user: 'guest', state: opening):\nvhost gone not found",
-    isComposed: true,
+      "Error on AMQP connection <0.1175.0> (127.0.0.1:41982 -> 127.0.0.1:25259, user: 'guest', state: opening):\nvhost absent not found",
   },
   {
     entry: 55,

@@ -8,43 +8,43 @@ export const channelRows: readonly Entry[] = [
     code: 'access-refused',
     category: 'channel',
     outcome: 'failure',
-    isComposed: true,
     hint: 'exception access_refused: ',
     pattern: /operation (?<operation>\S+) caused a channel exception access_refused: (?<reason>[^\n]*)/,
-    sample: `${channelError}queue.declare caused a channel exception access_refused: queue name 'amq.x' contains reserved prefix 'amq.*'`,
+    sample:
+      "Channel error on connection <0.1157.0> (127.0.0.1:41976 -> 127.0.0.1:25259, vhost: '/', user: 'weak'), channel 1:\noperation queue.declare caused a channel exception access_refused: configure access to queue 'x' in vhost '/' refused for user 'weak'",
   },
   {
     entry: 16,
     code: 'object-not-found',
     category: 'channel',
     outcome: 'failure',
-    isComposed: true,
     hint: 'exception not_found: ',
     pattern:
       /operation (?<operation>\S+) caused a channel exception not_found: (?<reason>no (?:queue '(?<queue>[^'\n]*)'|exchange '(?<exchange>[^'\n]*)') in vhost[^\n]*)/,
-    sample: `${channelError}basic.consume caused a channel exception not_found: no queue 'missing' in vhost '/'`,
+    sample:
+      "Channel error on connection <0.986.0> (127.0.0.1:37072 -> 127.0.0.1:25259, vhost: '/', user: 'guest'), channel 1:\noperation queue.declare caused a channel exception not_found: no queue 'nope' in vhost '/'",
   },
   {
     entry: 17,
     code: 'resource-locked',
     category: 'channel',
     outcome: 'failure',
-    isComposed: true,
     hint: 'exception resource_locked: ',
     pattern:
       /operation (?<operation>\S+) caused a channel exception resource_locked: (?<reason>cannot obtain exclusive access(?: to locked queue '(?<queue>[^'\n]*)' in vhost)?[^\n]*)/,
-    sample: `${channelError}queue.declare caused a channel exception resource_locked: cannot obtain exclusive access to locked queue 'mine' in vhost '/'.`,
+    sample:
+      "Channel error on connection <0.1118.0> (127.0.0.1:41960 -> 127.0.0.1:25259, vhost: '/', user: 'guest'), channel 1:\noperation queue.declare caused a channel exception resource_locked: cannot obtain exclusive access to locked queue 'ex1' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.",
   },
   {
     entry: 18,
     code: 'inequivalent-argument',
     category: 'channel',
     outcome: 'failure',
-    isComposed: true,
     hint: 'inequivalent arg ',
     pattern:
       /(?:operation (?<operation>\S+) caused a channel exception )?precondition_failed: (?<reason>inequivalent arg '[^'\n]*' for (?:queue '(?<queue>[^'\n]*)'|exchange '(?<exchange>[^'\n]*)') in vhost[^\n]*)/,
-    sample: `${channelError}queue.declare caused a channel exception precondition_failed: inequivalent arg 'durable' for queue 'orders' in vhost '/': received 'false' but current is 'true'`,
+    sample:
+      "Channel error on connection <0.1022.0> (127.0.0.1:37086 -> 127.0.0.1:25259, vhost: '/', user: 'guest'), channel 1:\noperation queue.declare caused a channel exception precondition_failed: inequivalent arg 'durable' for queue 'q1' in vhost '/': received 'false' but current is 'true'",
   },
   {
     entry: 19,
@@ -74,8 +74,8 @@ export const channelRows: readonly Entry[] = [
     outcome: 'failure',
     hint: 'delivery acknowledgement on channel ',
     pattern: /delivery acknowledgement on channel (?<channel>\d+) timed out/,
-    isComposed: true,
-    sample: `${channelError}none caused a channel exception precondition_failed: delivery acknowledgement on channel 1 timed out. Timeout value used: 1800000 ms`,
+    sample:
+      "Channel error on connection <0.1500.0> (127.0.0.1:52114 -> 127.0.0.1:25259, vhost: '/', user: 'guest'), channel 1:\noperation none caused a channel exception precondition_failed: delivery acknowledgement on channel 1 timed out. Timeout value used: 1000 ms. This timeout value can be configured, see consumers doc guide to learn more",
   },
   {
     entry: 21,
@@ -85,7 +85,7 @@ export const channelRows: readonly Entry[] = [
     hint: 'precondition_failed: ',
     pattern:
       /(?:operation (?<operation>\S+) caused a channel exception )?precondition_failed: (?<reason>(?:invalid arg|invalid expiration|user_id property set|queue [^\n]{0,512}? in use|fast reply|message size)[^\n]*)/,
-    sample: `${channelError}queue.delete caused a channel exception precondition_failed: queue 'orders' in vhost '/' in use`,
-    isComposed: true,
+    sample:
+      "Channel error on connection <0.1080.0> (127.0.0.1:41948 -> 127.0.0.1:25259, vhost: '/', user: 'guest'), channel 1:\noperation basic.publish caused a channel exception precondition_failed: invalid expiration 'abc': no_integer",
   },
 ]

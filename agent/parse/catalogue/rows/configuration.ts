@@ -19,8 +19,8 @@ export const configurationRows: readonly Entry[] = [
     category: 'configuration',
     hint: 'Deprecated features: ',
     pattern: /Deprecated features: (?<reason>[^\n]*)/,
-    isComposed: true,
-    sample: 'Deprecated features: `transient_nonexcl_queues`: Feature `transient_nonexcl_queues` is deprecated.',
+    sample:
+      'Deprecated features: `transient_nonexcl_queues`: Feature `transient_nonexcl_queues` is deprecated.\nBy default, this feature can still be used for now.\nIts use will not be permitted by default in a future minor RabbitMQ version and the feature will be removed from a future major RabbitMQ version; actual versions to be determined.\nTo continue using this feature when it is not permitted by default, set the following par',
   },
   {
     entry: 54,
@@ -29,8 +29,7 @@ export const configurationRows: readonly Entry[] = [
     hint: ' user',
     pattern:
       /(?:Created|Deleted) user '(?<target>[^'\n]*)'|Successfully (?:set|cleared) (?:user tags|permissions)(?: for(?: user)? '(?<target2>[^\n']*)')?/,
-    isComposed: true,
-    sample: "Created user 'app'",
+    sample: "Created user 'mon'",
   },
   {
     entry: 54,
@@ -38,8 +37,7 @@ export const configurationRows: readonly Entry[] = [
     category: 'configuration',
     hint: 'ing vhost ',
     pattern: /(?:Adding|Deleting) vhost '(?<vhost>[^\n']*)'/,
-    isComposed: true,
-    sample: "Adding vhost 'orders' (description: '', tags: [])",
+    sample: "Deleting vhost 'lab'",
   },
   {
     entry: 54,
@@ -54,7 +52,6 @@ export const configurationRows: readonly Entry[] = [
     entry: 54,
     code: 'tracing-changed',
     category: 'configuration',
-    isComposed: true,
     hint: 'abling tracing',
     pattern: /(?:Enabling|Disabling) tracing for vhost '(?<vhost>[^\n']*)'/,
     sample: "Enabling tracing for vhost '/'",

@@ -39,8 +39,8 @@ export const connectionRows: readonly Entry[] = [
     outcome: 'failure',
     hint: '{bad_header,<<',
     pattern: /\{bad_header,<</,
-    isComposed: true,
-    sample: 'closing AMQP connection <0.700.0> (127.0.0.1:40000 -> 127.0.0.1:5672):\n{bad_header,<<"GET / HT">>}',
+    sample:
+      'closing AMQP connection <0.972.0> (127.0.0.1:37044 -> 127.0.0.1:25259, duration: \'0ms\'):\n{bad_header,<<"GET / HT">>}',
   },
   {
     entry: 10,

@@ -20,8 +20,7 @@ export const crashRows: readonly Entry[] = [
     hint: 'host ',
     pattern:
       /Unable to (?:recover|initialize) vhost|Virtual host '(?<vhost>[^'\n]*)' is stopping|failed to set up vhost/,
-    isComposed: true,
-    sample: "Virtual host '/orders' is stopping",
+    sample: "Virtual host '/' is stopping",
   },
   {
     entry: 41,
@@ -49,8 +48,8 @@ export const crashRows: readonly Entry[] = [
     outcome: 'failure',
     hint: 'Generic server ',
     pattern: /Generic server (?<process>\S+) terminating/,
-    isComposed: true,
-    sample: '** Generic server <0.713.0> terminating\n** Last message in was stop',
+    sample:
+      '** Generic server memsup terminating\n** Last message in was {\'EXIT\',<0.118.0>,{port_died,normal}}\n** When Server state == [{"Timeout",60000},\n                         {"Memory Usage",\n                          [{"Allocated",12667695104},{"Total",25276510208}]},\n                         {"Worst Memory User",\n                          [{"Pid",<0.50.0>},{"Memory",2917776}]}]\n** Reason for termination ==\n** {port_died,no',
   },
   {
     entry: 42,
@@ -59,9 +58,8 @@ export const crashRows: readonly Entry[] = [
     outcome: 'failure',
     hint: 'errorContext: ',
     pattern: /errorContext: (?<reason>child_terminated|start_error|shutdown_error)/,
-    isComposed: true,
     sample:
-      '    supervisor: {<0.1.0>,rabbit_federation_link_sup}\n    errorContext: child_terminated\n    reason: noproc',
+      '    supervisor: {<0.10318.1>,rabbit_channel_sup_sup}\n    errorContext: shutdown_error\n    reason: noproc\n    offender: [{nb_children,1},\n               {id,channel_sup},\n               {mfargs,{rabbit_channel_sup,start_link,[]}},\n               {restart_type,temporary},\n               {shutdown,infinity},\n               {child_type,supervisor}]',
   },
   {
     entry: 42,

@@ -11,9 +11,8 @@ export const exceptionRows: readonly Entry[] = [
     hint: 'limit',
     pattern:
       /(?<reason>node connection limit[^\n]*|connection limit \(\d+\) is reached|user connection limit[^\n]*|queue limit in vhost[^\n]*)/,
-    isComposed: true,
     sample:
-      'Error on AMQP connection <0.900.0> (127.0.0.1:54668 -> 127.0.0.1:5772): connection refused: node connection limit (100) is reached',
+      "Channel error on connection <0.1260.0> (127.0.0.1:42002 -> 127.0.0.1:25259, vhost: '/', user: 'guest'), channel 1:\noperation queue.declare caused a channel exception precondition_failed: cannot declare queue 'm1': queue limit in vhost '/' (1) is reached",
   },
   {
     entry: 24,
@@ -53,8 +52,8 @@ export const exceptionRows: readonly Entry[] = [
     category: 'connection',
     hint: 'exception connection_forced: ',
     pattern: /caused a connection exception connection_forced: "(?<reason>[^\n]*)"/,
-    isComposed: true,
-    sample: `Error on AMQP connection ${peer}, channel 0:\noperation none caused a connection exception connection_forced: "CONNECTION_FORCED - Closed via management plugin"`,
+    sample:
+      "Error on AMQP connection <0.1437.0> (127.0.0.1:46362 -> 127.0.0.1:25259, vhost: '/', user: 'guest', state: running), channel 0:\n operation none caused a connection exception connection_forced: \"maintenance tonight\"",
   },
   {
     entry: 23,
@@ -62,7 +61,6 @@ export const exceptionRows: readonly Entry[] = [
     category: 'connection',
     hint: 'Closing connection ',
     pattern: /Closing connection (?<pid>\S+) because (?:<<)?"(?<reason>[^\n]*)"/,
-    isComposed: true,
-    sample: 'Closing connection <0.1234.0> because <<"Closed via management plugin">>',
+    sample: 'Closing connection <0.1437.0> because <<"maintenance tonight">>',
   },
 ]

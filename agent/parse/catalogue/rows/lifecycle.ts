@@ -8,8 +8,7 @@ export const lifecycleRows: readonly Entry[] = [
     category: 'lifecycle',
     hint: 'back from maintenance',
     pattern: /Marked this node as back from maintenance/,
-    isComposed: true,
-    sample: 'Marked this node as back from maintenance',
+    sample: 'Marked this node as back from maintenance and ready to serve clients',
   },
   {
     entry: 49,
@@ -18,7 +17,6 @@ export const lifecycleRows: readonly Entry[] = [
     hint: 'ode',
     pattern: /This node is being put into maintenance \(drain\) mode/,
     sample: 'This node is being put into maintenance (drain) mode',
-    isComposed: true,
   },
   {
     entry: 49,
@@ -26,7 +24,6 @@ export const lifecycleRows: readonly Entry[] = [
     category: 'lifecycle',
     hint: 'Suspended all listeners',
     pattern: /Suspended all listeners/,
-    isComposed: true,
     sample: 'Suspended all listeners and will no longer accept client connections',
   },
   {
@@ -35,7 +32,6 @@ export const lifecycleRows: readonly Entry[] = [
     category: 'lifecycle',
     hint: 'SIGTERM received',
     pattern: /SIGTERM received - shutting down/,
-    isComposed: true,
     sample: 'SIGTERM received - shutting down',
   },
   {
@@ -44,7 +40,6 @@ export const lifecycleRows: readonly Entry[] = [
     category: 'lifecycle',
     hint: 'RabbitMQ is asked to stop',
     pattern: /RabbitMQ is asked to stop/,
-    isComposed: true,
     sample: 'RabbitMQ is asked to stop...',
   },
   {
@@ -53,8 +48,8 @@ export const lifecycleRows: readonly Entry[] = [
     category: 'lifecycle',
     hint: 'Starting RabbitMQ ',
     pattern: /Starting RabbitMQ (?<version>\S+) on Erlang/,
-    isComposed: true,
-    sample: '\n Starting RabbitMQ 4.0.5 on Erlang 27.2 [jit]',
+    sample:
+      '\n Starting RabbitMQ 3.10.8 on Erlang 25.2.3 [jit]\n Copyright (c) 2007-2022 VMware, Inc. or its affiliates.\n Licensed under the MPL 2.0. Website: https://rabbitmq.com',
   },
   {
     entry: 51,

@@ -16,7 +16,6 @@ export const queueRows: readonly Entry[] = [
     category: 'queue',
     hint: 'Leader monitor down with ',
     pattern: /Leader monitor down with (?<reason>noconnection|shutdown), setting election timeout/,
-    isComposed: true,
     sample: "queue 'qq' in vhost '/': Leader monitor down with noconnection, setting election timeout",
   },
   {
@@ -25,8 +24,7 @@ export const queueRows: readonly Entry[] = [
     category: 'queue',
     hint: 'detected a new leader',
     pattern: /detected a new leader/,
-    isComposed: true,
-    sample: "queue 'qq' in vhost '/': detected a new leader {'%2F_qq',rabbit@b} in term 2",
+    sample: "queue 'qq' in vhost '/': detected a new leader {'%2F_qq','thump-25259@localhost'} in term 1",
   },
   {
     entry: 37,
@@ -55,8 +53,8 @@ export const queueRows: readonly Entry[] = [
     outcome: 'failure',
     hint: 'replica',
     pattern: /replica reader [^\n]{0,512}? exited with (?<reason>noconnection)|failed to start replica/,
-    isComposed: true,
-    sample: 'rabbit_stream_coordinator: replica reader <0.1.0> exited with noconnection',
+    sample:
+      '__st_1795744921035839922 [osiris_replica:handle_info/2] replica reader <15312.1724.0> exited with noconnection',
   },
   {
     entry: 38,

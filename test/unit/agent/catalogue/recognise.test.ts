@@ -34,6 +34,30 @@ test('a memory alarm is about the node it names', () => {
   expect(recognise('memory resource limit alarm set on node rabbit@mq2.')?.fields.service?.node.name).toBe('rabbit@mq2')
 })
 
+test.each([
+  "memory resource limit alarm set on node 'rabbit@mq2'.",
+  "memory resource limit alarm cleared on node 'rabbit@mq2'",
+  'memory resource limit alarm cleared for dead node rabbit@mq2',
+  "disk resource limit alarm set on node 'rabbit@mq2'.",
+  "disk resource limit alarm cleared on node 'rabbit@mq2'",
+])('an alarm and its end are about the same node, quoted or not: %s', (line) => {
+  expect(recognise(line)?.fields.service?.node.name).toBe('rabbit@mq2')
+})
+
+test.each(["rabbit on node 'rabbit@mq2' down", 'node rabbit@mq2 down: net_tick_timeout', "node 'rabbit@mq2' up"])(
+  'a peer’s name has no quotes: %s',
+  (line) => {
+    expect(recognise(line)?.fields.rabbitmq?.['peer_node']).toBe('rabbit@mq2')
+  },
+)
+
+test('most kinds of message have a sample that a broker wrote', () => {
+  const kinds = new Set(entries.map(({ entry }) => entry))
+  const recorded = new Set(entries.filter(({ isComposed }) => !isComposed).map(({ entry }) => entry))
+  expect(recorded.size).toBeGreaterThanOrEqual(36)
+  expect(kinds.size).toBe(56)
+})
+
 test('a refused login names user, address and reason', () => {
   const found = recognise(
     "Error on AMQP connection <0.5935.0> (10.1.2.3:54668 -> 10.0.0.1:5672, state: starting):\nPLAIN login refused: user 'nouser' - invalid credentials",
