@@ -8,11 +8,15 @@ host.name service.type service.name service.node.name agent.id agent.version tag
 const who = 'user.name source.ip source.port client.name rabbitmq.vhost rabbitmq.connection'
 const http = `http.request.method url.path http.response.status_code http.response.body.bytes http.response.cache event.duration user_agent.original`
 
-const nodeNumbers =
-  `mem_used_bytes mem_limit_bytes disk_free_bytes disk_free_limit_bytes fd_used fd_total sockets_used sockets_total processes_used
+const nodeNumbers = `mem_used_bytes mem_limit_bytes disk_free_bytes disk_free_limit_bytes fd_used fd_total sockets_used sockets_total processes_used
 processes_total run_queue uptime_ms mem_alarm disk_free_alarm running being_drained partitions`
+const queueNumbers = 'messages messages_ready messages_unacked consumers memory_bytes messages_per_s'
+const totals = `messages messages_ready messages_unacked queues connections channels consumers exchanges publish_per_s deliver_per_s ack_per_s
+redeliver_per_s unroutable_returned_per_s unroutable_dropped_per_s`
+const named = (parent: string, names: string) =>
+  names
     .split(/\s+/)
-    .map((name) => `rabbitmq.node.${name}`)
+    .map((name) => `${parent}.${name}`)
     .join(' ')
 
 interface Produced<F> {
@@ -49,12 +53,12 @@ const sources: ReadonlyArray<Produced<string>> = [
   {
     source: 'resources',
     topics: ['METRIC'],
-    fields: `${everywhere} rabbitmq.overview.* ${nodeNumbers}`,
+    fields: `${everywhere} ${named('rabbitmq.node', nodeNumbers)} ${named('rabbitmq.overview', totals)}`,
   },
   {
     source: 'queues',
     topics: ['METRIC'],
-    fields: `rabbitmq.vhost rabbitmq.queue rabbitmq.type rabbitmq.queue_stats.*`,
+    fields: `rabbitmq.vhost rabbitmq.queue ${named('rabbitmq.queue_stats', queueNumbers)}`,
   },
   { source: 'self', topics: ['THUMP'], fields: `${everywhere} user.name app.* thump.*` },
 ]
