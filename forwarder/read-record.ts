@@ -1,4 +1,5 @@
 import { decodeEvent } from '../event/encode.ts'
+import { scanEvent } from '../event/scan-event.ts'
 import type { TopicName } from '../event/topics.ts'
 import type { StoreItem } from '../storage/storage.ts'
 import type { InRecord, OutRecord } from '../transport/transport.ts'
@@ -24,21 +25,31 @@ const explanations = {
 
 /** What a store can keep of a record. Never throws: a poisoned record must not stop its partition. */
 export function readRecord({ topic, record }: Arrival): ReadResult {
+  const head = scanEvent(record.value)
+  if (head) return { kind: 'item', item: { topic, id: head.id, value: record.value, atMs: head.atMs } }
   const decoded = decodeEvent(record.value)
   if (decoded.kind === 'invalid') return { kind: 'poison', reason: decoded.reason, error: explanations[decoded.reason] }
   const { event } = decoded
   const atMs = Date.parse(event['@timestamp'])
-  return { kind: 'item', item: { topic, id: event.event.id, value: record.value, event, atMs } }
+  return { kind: 'item', item: { topic, id: event.event.id, value: record.value, atMs } }
 }
 
 const longestError = 1000
+/** What a topic that takes no more takes all the same. */
+const cutBytes = 64 * 1024
 
-/** The original bytes with the reason, and where they came from. */
-export function deadLetter({ topic, partition, record }: Arrival, reason: string, error: string): OutRecord {
+/** The original bytes with the reason, and where they came from; where not whole, so many as any topic takes. */
+export function deadLetter(
+  { topic, partition, record }: Arrival,
+  reason: string,
+  error: string,
+  isWhole = true,
+): OutRecord {
+  const isCut = !isWhole && record.value.length > cutBytes
   return {
     topic: 'DEADLETTER',
     key: record.key,
-    value: record.value,
+    value: isCut ? record.value.subarray(0, cutBytes) : record.value,
     headers: {
       reason,
       topic,
@@ -46,6 +57,7 @@ export function deadLetter({ topic, partition, record }: Arrival, reason: string
       offset: String(record.offset),
       error: error.slice(0, longestError),
       ...(record.headers['id'] !== undefined && { id: record.headers['id'] }),
+      ...(isCut && { 'cut-from': String(record.value.length) }),
     },
     timestampMs: record.timestampMs,
   }

@@ -4,12 +4,12 @@ import type { QueryNode } from './query/query.ts'
 
 /** Where events rest and are searched. Two kinds, `elasticsearch` and `sqlite`, one conformance suite. */
 
-/** What is to be stored; `value` is the JSON as it travelled, `event` the same, parsed. */
+/** What is to be stored. */
 export interface StoreItem {
   readonly topic: TopicName
   readonly id: string
+  /** One JSON object as it travelled, known to be one. */
   readonly value: Buffer
-  readonly event: ThumpEvent
   /** `@timestamp`, ms since the epoch: names the day the event belongs to (UTC). */
   readonly atMs: number
 }

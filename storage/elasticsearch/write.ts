@@ -8,9 +8,17 @@ import type { Requests } from './requests.ts'
 /** Refusals of a whole bulk that one of its items, or its size, brings about. Any other speaks of the installation. */
 const splitting = new Set(['too-large', 'action_request_validation_exception'])
 
+const maxSpares = 8
+const maxSpareBytes = 8 * 2 ** 20
+const whole = ({ buffer }: Buffer) => Buffer.from(buffer)
+
 /** Writes with `create`, the event's id and its own day: writing anything again is harmless. */
 export function createWrite(requests: Requests, prefix: string): EventStore['write'] {
+  // Megabytes a bulk: made anew each time they would be most of what the garbage collector has to do.
+  const spares: Buffer[] = []
+  const indexOf = ({ topic, atMs }: StoreItem) => indexName(prefix, topic, atMs)
   const write = async (items: readonly StoreItem[], signal: AbortSignal): Promise<readonly Outcome[]> => {
+    const body = bulkBody(items, indexOf, spares.pop())
     try {
       const answer = await requests.send<{ items?: ReadonlyArray<{ create: BulkItem }> }>(
         'bulk',
@@ -18,10 +26,12 @@ export function createWrite(requests: Requests, prefix: string): EventStore['wri
           method: 'POST',
           path: '/_bulk',
           querystring: { filter_path: 'items.create.status,items.create.error' },
-          bulkBody: bulkBody(items, ({ topic, atMs }) => indexName(prefix, topic, atMs)),
+          bulkBody: body,
         },
         signal,
       )
+      // Only now: of a request that failed, bytes may still be on their way.
+      if (spares.length < maxSpares && body.length <= maxSpareBytes) spares.push(whole(body))
       // A proxy's friendly page is no answer.
       if (answer.items?.length !== items.length)
         throw new UnavailableError('Elasticsearch', new Error('its answer does not fit the request'))

@@ -195,20 +195,28 @@ export function decodeBatch({ baseOffset, bytes }: WireBatch, from: number): Rea
 const nothing = Buffer.alloc(0)
 
 function readRecord(cursor: { buffer: Buffer; at: number }, offset: number, timestampMs: number): ReadRecord {
-  const key = readBytes(cursor).toString('utf8')
+  const key = readText(cursor)
   const value = readBytes(cursor)
   const headers: Array<[string, string]> = []
-  for (let left = readVarint(cursor); left > 0; left--)
-    headers.push([readBytes(cursor).toString('utf8'), readBytes(cursor).toString('utf8')])
+  for (let left = readVarint(cursor); left > 0; left--) headers.push([readText(cursor), readText(cursor)])
   return { offset, timestampMs, key, value, headers: Object.fromEntries(headers) }
 }
 
 /** An absent key or value reads as an empty one. */
 function readBytes(cursor: { buffer: Buffer; at: number }): Buffer {
-  const length = readVarint(cursor)
-  if (length <= 0) return nothing
-  const start = cursor.at
+  const length = pass(cursor)
+  return length === 0 ? nothing : cursor.buffer.subarray(cursor.at - length, cursor.at)
+}
+
+function readText(cursor: { buffer: Buffer; at: number }): string {
+  const length = pass(cursor)
+  return length === 0 ? '' : cursor.buffer.toString('utf8', cursor.at - length, cursor.at)
+}
+
+/** Moves behind the next bytes, and answers how many they are. */
+function pass(cursor: { buffer: Buffer; at: number }): number {
+  const length = Math.max(0, readVarint(cursor))
   cursor.at += length
   if (cursor.at > cursor.buffer.length) throw new RangeError('a record goes on beyond its batch')
-  return cursor.buffer.subarray(start, cursor.at)
+  return length
 }

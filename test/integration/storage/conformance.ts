@@ -23,8 +23,13 @@ export function query(text: string): QueryNode {
   return parsed.query
 }
 
+/** An item, and what its value says. */
+export interface TestItem extends StoreItem {
+  readonly event: ThumpEvent
+}
+
 /** `extra` is merged over a plain event; its topic follows from the operation. */
-export function itemOf(id: string, atMs: number, extra: Partial<ThumpEvent> = {}): StoreItem {
+export function itemOf(id: string, atMs: number, extra: Partial<ThumpEvent> = {}): TestItem {
   const event: ThumpEvent = {
     '@timestamp': new Date(atMs).toISOString(),
     message: id,
@@ -37,7 +42,7 @@ export function itemOf(id: string, atMs: number, extra: Partial<ThumpEvent> = {}
   return { topic, id, value: Buffer.from(JSON.stringify(event)), event, atMs }
 }
 
-const story: readonly StoreItem[] = [
+const story: readonly TestItem[] = [
   itemOf('deleted', day + minute, {
     message: "queue 'order.created.v2' deleted by app",
     amqp: { operation: 'queue.delete' },

@@ -88,7 +88,7 @@ test('an event over several lines is one document, and stays what it says', asyn
   const client = beside(prefix)
   const { store, search } = await ready(prefix)
   const plain = itemOf('pretty', day, { message: 'first\nsecond' })
-  const pretty: StoreItem = { ...plain, value: Buffer.from(JSON.stringify(plain.event, null, 2)) }
+  const pretty = { ...plain, value: Buffer.from(JSON.stringify(plain.event, null, 2)) }
   expect(await store.write([pretty, itemOf('next', day + 1)], never)).toHaveLength(2)
   await client.indices.refresh({ index: `${prefix}-*` })
   expect(await idsOf(search, '')).toEqual(['pretty', 'next'])

@@ -15,5 +15,5 @@ export function itemAt(number: number): StoreItem {
     agent: { id: 'agent', version: '0' },
     user: { name: `app-${number % 10}` },
   }
-  return { topic: 'APP', id, value: Buffer.from(JSON.stringify(event)), event, atMs }
+  return { topic: 'APP', id, value: Buffer.from(JSON.stringify(event)), atMs }
 }
