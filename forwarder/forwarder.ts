@@ -7,6 +7,7 @@ import { retryForever, sleep } from '../runtime/retry.ts'
 import { Shutdown, type Started } from '../runtime/shutdown.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Consumer, Transport } from '../transport/transport.ts'
+import { LagCheck } from './lag-check.ts'
 import { Pipeline } from './pipeline.ts'
 import { createTelemetry } from './telemetry.ts'
 
@@ -23,6 +24,8 @@ const topics: readonly TopicName[] = ['APP', 'AMQP', 'METRIC', 'THUMP']
 const commitIntervalMs = 1000
 const setupBackoff = { baseMs: 500, maxMs: 15_000 }
 const drainMs = 10_000
+/** How long a rebalance waits for writes under way. */
+const releaseMs = 5000
 /** A tick of the commit loop that is this late means the process hangs. */
 const stuckMs = 60_000
 
@@ -35,32 +38,37 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
   const stopping = new AbortController()
   const { signal } = stopping
   const producer = shutdown.own('producer', await transport.createProducer())
-  const pipeline = new Pipeline({ store: storage.store, producer, telemetry, writers: 2, maxQueuedBytes: 16 * 2 ** 20 })
+  const pipeline = new Pipeline({ store: storage.store, producer, telemetry, writers: 4, maxQueuedBytes: 8 * 2 ** 20 })
   const running = runWriters(pipeline, deps, log, signal)
-  const consumer = shutdown.own(
+  const consumer: Consumer = shutdown.own(
     'consumer',
     await transport.createConsumer(
       { role: 'forwarder', topics, startAt: 'beginning' },
       {
         records: (batch) => pipeline.take(batch, signal),
         revoked: async (partitions) => {
-          await consumer.commit(pipeline.due())
-          for (const partition of partitions) pipeline.forget(partition)
+          await consumer.commit(await pipeline.release(partitions, AbortSignal.timeout(releaseMs)))
         },
         gap: async ({ topic, partition, from, to, reason }) => telemetry.gap(topic, partition, from, to, reason),
       },
     ),
   )
+  showQueue(deps, pipeline)
+  const lagCheck = new LagCheck(now())
+  const lag = () => lagCheck.ask(consumer.lag(), telemetry.settled(), now())
   let tickMs = now()
   const committing = (async () => {
     while (!signal.aborted) {
       await sleep(commitIntervalMs, signal).catch(() => {})
       tickMs = now()
+      // Nobody may ask for readiness, and how long nothing moved must be known when somebody does.
+      lag()
       await consumer.commit(pipeline.due()).catch((error: unknown) => log.warn({ err: error }, 'commit failed'))
     }
   })()
   health.add({ name: 'forwarder-transport', kind: 'ready', ask: () => ({ ok: consumer.isConnected() }) })
   health.add({ name: 'forwarder-storage', kind: 'ready', ask: () => ({ ok: storage.store.isConnected() }) })
+  health.add({ name: 'forwarder-lag', kind: 'ready', ask: lag })
   health.add({ name: 'forwarder-loop', kind: 'live', ask: () => ({ ok: now() - tickMs < stuckMs }) })
   log.info({ topics, storage: storage.kind, transport: transport.kind }, 'forwarder started')
   const stop = async () => {
@@ -92,6 +100,12 @@ async function runWriters(
   } catch (error) {
     if (!signal.aborted) throw error
   }
+}
+
+function showQueue({ metrics }: ForwarderDeps, pipeline: Pipeline): void {
+  metrics.gauge('thump_forwarder_queued_bytes', 'Bytes read and not yet being written', [], (gauge) =>
+    gauge.set(pipeline.queuedBytes),
+  )
 }
 
 function once(stop: () => Promise<void>): () => Promise<void> {

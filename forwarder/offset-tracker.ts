@@ -3,7 +3,9 @@ import type { RecordBatch, TopicPartition, TopicPartitionOffset } from '../trans
 /** A batch that was taken in; its place is passed only when all of its records are settled. */
 export interface Taken {
   readonly next: number
+  /** Records of it that are not settled, and those of them that are being written now. */
   remaining: number
+  writing: number
 }
 
 interface Progress extends TopicPartition {
@@ -19,7 +21,7 @@ export class OffsetTracker {
   take({ topic, partition, records }: RecordBatch): Taken {
     const progress = this.#progressOf({ topic, partition })
     const last = records.at(-1)
-    const taken = { next: (last?.offset ?? -1) + 1, remaining: records.length }
+    const taken = { next: (last?.offset ?? -1) + 1, remaining: records.length, writing: 0 }
     progress.taken.push(taken)
     return taken
   }
@@ -36,6 +38,11 @@ export class OffsetTracker {
       due.push({ topic, partition, offset: last.next })
     }
     return due
+  }
+
+  /** Is any record of the partition being written? */
+  isWriting({ topic, partition }: TopicPartition): boolean {
+    return this.#partitions.get(`${topic} ${partition}`)?.taken.some(({ writing }) => writing > 0) ?? false
   }
 
   /** The partition belongs to somebody else now. */

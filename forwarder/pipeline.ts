@@ -2,9 +2,10 @@ import { backoffMs, retryForever, sleep } from '../runtime/retry.ts'
 import type { EventStore, Outcome, StoreItem } from '../storage/storage.ts'
 import type { Producer, RecordBatch, TopicPartition, TopicPartitionOffset } from '../transport/transport.ts'
 import { initialBulkSize, maxBulkBytes, nextBulkSize } from './bulk-size.ts'
-import { OffsetTracker, type Taken } from './offset-tracker.ts'
-import { type Arrival, deadLetter, readRecord } from './read-record.ts'
+import { OffsetTracker } from './offset-tracker.ts'
+import { deadLetter, readRecord } from './read-record.ts'
 import type { ForwarderTelemetry } from './telemetry.ts'
+import { type Work, WorkQueue } from './work-queue.ts'
 
 export interface PipelineDeps {
   readonly store: EventStore
@@ -14,10 +15,6 @@ export interface PipelineDeps {
   readonly writers: number
   /** Reading pauses while more than this waits. */
   readonly maxQueuedBytes: number
-}
-
-interface Work extends Arrival {
-  readonly taken: Taken
 }
 
 interface Refused {
@@ -40,9 +37,8 @@ const backoff = { baseMs: 200, maxMs: 30_000 }
 export class Pipeline {
   readonly #deps: PipelineDeps
   readonly #offsets = new OffsetTracker()
-  readonly #queue: Work[] = []
-  readonly #changed = new EventTarget()
-  #queuedBytes = 0
+  readonly #queue = new WorkQueue()
+  #changed = Promise.withResolvers<void>()
   #busy = 0
   #isClosed = false
   #bulk = initialBulkSize
@@ -54,26 +50,32 @@ export class Pipeline {
   /** Resolves when there is room for more: this is the backpressure. */
   async take(batch: RecordBatch, signal: AbortSignal): Promise<void> {
     if (this.#isClosed) return
-    const taken = this.#offsets.take(batch)
-    const { topic, partition } = batch
-    for (const record of batch.records) {
-      this.#queue.push({ topic, partition, record, taken })
-      this.#queuedBytes += record.value.length
-    }
+    this.#queue.add(batch, batch.records, this.#offsets.take(batch))
     this.#change()
-    while (this.#queuedBytes > this.#deps.maxQueuedBytes && !signal.aborted) await this.#nextChange(signal)
+    if (this.#queue.bytes > this.#deps.maxQueuedBytes)
+      await this.#until(() => this.#queue.bytes <= this.#deps.maxQueuedBytes, signal)
   }
 
   due(): TopicPartitionOffset[] {
     return this.#offsets.due()
   }
 
-  forget(partition: TopicPartition): void {
-    this.#offsets.forget(partition)
-    const kept = this.#queue.filter((work) => work.topic !== partition.topic || work.partition !== partition.partition)
-    this.#queue.splice(0, this.#queue.length, ...kept)
-    this.#queuedBytes = kept.reduce((sum, { record }) => sum + record.value.length, 0)
+  /** Bytes that wait. */
+  get queuedBytes(): number {
+    return this.#queue.bytes
+  }
+
+  /**
+   * Partitions that go to somebody else: what waits is left to them, what is being written is waited for until the signal
+   * aborts, so that they need not do it again. Answers with what may be committed.
+   */
+  async release(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<TopicPartitionOffset[]> {
+    for (const partition of partitions) this.#queue.drop(partition)
     this.#change()
+    await this.#until(() => !partitions.some((partition) => this.#offsets.isWriting(partition)), signal)
+    const due = this.#offsets.due()
+    for (const partition of partitions) this.#offsets.forget(partition)
+    return due
   }
 
   /** What comes from now on is left for the next start: it is not tracked, so it is not committed. */
@@ -83,7 +85,7 @@ export class Pipeline {
 
   /** Resolves when all that was taken in is settled. */
   async drained(signal: AbortSignal): Promise<void> {
-    while ((this.#queue.length > 0 || this.#busy > 0) && !signal.aborted) await this.#nextChange(signal)
+    await this.#until(() => this.#queue.isEmpty && this.#busy === 0, signal)
   }
 
   /** Runs the writers until the signal aborts; rejects only on a mistake of our own. */
@@ -93,12 +95,13 @@ export class Pipeline {
 
   async #write(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const works = this.#next()
-      if (works.length === 0) {
-        await this.#nextChange(signal)
-        continue
-      }
+      if (this.#queue.isEmpty) await this.#until(() => !this.#queue.isEmpty, signal)
+      const works = this.#queue.next({ documents: this.#bulk.documents, bytes: maxBulkBytes })
+      if (works.length === 0) continue
       this.#busy++
+      for (const { taken } of works) taken.writing++
+      // There is room again.
+      this.#change()
       try {
         await this.#settle(works, signal)
       } catch (error) {
@@ -108,18 +111,6 @@ export class Pipeline {
         this.#change()
       }
     }
-  }
-
-  #next(): Work[] {
-    let bytes = 0
-    let count = 0
-    for (const { record } of this.#queue) {
-      if (count >= this.#bulk.documents || (bytes > 0 && bytes + record.value.length > maxBulkBytes)) break
-      bytes += record.value.length
-      count++
-    }
-    this.#queuedBytes -= bytes
-    return this.#queue.splice(0, count)
   }
 
   async #settle(works: readonly Work[], signal: AbortSignal): Promise<void> {
@@ -132,16 +123,12 @@ export class Pipeline {
     }
     for (let attempt = 0; pending.length > 0; attempt++) {
       if (attempt > 0) await sleep(backoffMs(backoff, attempt - 1, Math.random()), signal)
+      const startedMs = performance.now()
       const outcomes = await this.#store(pending, signal)
-      const again: Pending[] = []
-      for (const [index, one] of pending.entries()) {
-        const outcome = outcomes[index]
-        if (!outcome || outcome.kind === 'retry') again.push(one)
-        else if (outcome.kind === 'stored') this.#stored(one, outcome.isDuplicate)
-        else refused.push({ work: one.work, reason: outcome.reason, error: outcome.error })
-      }
-      this.#countRetries(outcomes)
-      this.#bulk = nextBulkSize(this.#bulk, again.length > 0)
+      const again = this.#sort(pending, outcomes, refused)
+      const tookMs = performance.now() - startedMs
+      const wasPushedBack = again.length > 0
+      this.#bulk = nextBulkSize(this.#bulk, { documents: pending.length, tookMs, wasPushedBack })
       pending = again
     }
     await this.#bury(refused, signal)
@@ -156,46 +143,75 @@ export class Pipeline {
     })
   }
 
-  #countRetries(outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) if (outcome.kind === 'retry') this.#deps.telemetry.retried(outcome.reason, 1)
+  /** Settles what is stored, adds to what is refused, and answers with what is to be tried again. */
+  #sort(pending: readonly Pending[], outcomes: readonly Outcome[], refused: Refused[]): Pending[] {
+    const again: Pending[] = []
+    const retried = new Map<string, number>()
+    let [fresh, duplicate] = [0, 0]
+    for (const [index, one] of pending.entries()) {
+      const outcome = outcomes[index]
+      if (outcome?.kind === 'stored') {
+        if (outcome.isDuplicate) duplicate++
+        else fresh++
+        settled(one.work)
+      } else if (outcome?.kind === 'reject')
+        refused.push({ work: one.work, reason: outcome.reason, error: outcome.error })
+      else {
+        again.push(one)
+        const reason = outcome?.reason ?? 'no-outcome'
+        retried.set(reason, (retried.get(reason) ?? 0) + 1)
+      }
+    }
+    this.#deps.telemetry.stored(fresh, duplicate)
+    for (const [reason, count] of retried) this.#deps.telemetry.retried(reason, count)
+    if (fresh + duplicate > 0) this.#change()
+    return again
   }
 
-  #stored({ work }: Pending, isDuplicate: boolean): void {
-    this.#deps.telemetry.stored(isDuplicate)
-    work.taken.remaining--
-  }
-
+  /** A letter that DEADLETTER will not have is not let go of: the topic is an operator's to mend, and reading waits. */
   async #bury(refused: readonly Refused[], signal: AbortSignal): Promise<void> {
-    if (refused.length === 0) return
-    const { producer, telemetry } = this.#deps
-    await producer.send(
-      refused.map(({ work, reason, error }) => deadLetter(work, reason, error)),
-      signal,
-    )
-    for (const { work, reason, error } of refused) {
-      telemetry.deadLettered(reason, error, work.record.headers['id'])
-      work.taken.remaining--
+    let left = refused
+    let isWhole = true
+    for (let attempt = 0; left.length > 0; attempt++) {
+      if (attempt > 1) await sleep(backoffMs(backoff, attempt - 2, Math.random()), signal)
+      left = await this.#send(left, isWhole, signal)
+      isWhole = false
     }
   }
 
-  #change(): void {
-    this.#changed.dispatchEvent(new Event('change'))
+  /** Answers with those that were not taken; of a letter that is cut only the first part of its value goes. */
+  async #send(refused: readonly Refused[], isWhole: boolean, signal: AbortSignal): Promise<readonly Refused[]> {
+    const { producer, telemetry } = this.#deps
+    const letters = refused.map(({ work, reason, error }) => deadLetter(work, reason, error, isWhole))
+    const { rejected } = await producer.send(letters, signal)
+    const again = new Map(rejected.map((one) => [one.index, one]))
+    for (const [index, { work, reason, error }] of refused.entries()) {
+      const rejection = again.get(index)
+      if (rejection) telemetry.unburied(rejection.reason, rejection.error)
+      else {
+        telemetry.deadLettered(reason, error, work.record.headers['id'])
+        settled(work)
+      }
+    }
+    if (rejected.length < refused.length) this.#change()
+    return refused.filter((_, index) => again.has(index))
   }
 
-  /** Resolves at the next change, or when the signal aborts. */
-  #nextChange(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) {
-        resolve()
-        return
-      }
-      const done = () => {
-        this.#changed.removeEventListener('change', done)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      this.#changed.addEventListener('change', done)
-      signal.addEventListener('abort', done)
-    })
+  #change(): void {
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers<void>()
   }
+
+  /** Resolves when it holds, which is asked at each change, or when the signal aborts. */
+  async #until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    const wake = () => this.#change()
+    signal.addEventListener('abort', wake)
+    while (!holds() && !signal.aborted) await this.#changed.promise
+    signal.removeEventListener('abort', wake)
+  }
+}
+
+function settled({ taken }: Work): void {
+  taken.remaining--
+  taken.writing--
 }

@@ -2,12 +2,17 @@ import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 
 export interface ForwarderTelemetry {
-  stored(isDuplicate: boolean): void
+  /** Of one answer: documents stored now, and those that lay there already. */
+  stored(fresh: number, duplicate: number): void
   retried(reason: string, count: number): void
   deadLettered(reason: string, error: string, id: string | undefined): void
+  /** DEADLETTER did not take a record. */
+  unburied(reason: string, error: string): void
   gap(topic: string, partition: number, from: number, to: number, reason: string): void
   away(cause: unknown): void
   back(): void
+  /** How many records were ever settled. */
+  settled(): number
 }
 
 /** Log line and counter together; a store that is away is told once, and its return with the number of tries. */
@@ -18,12 +23,23 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
   ])
   const dead = metrics.counter('thump_dead_letters_total', 'Records the storage will never take, by reason', ['reason'])
   const gaps = metrics.counter('thump_consumer_gap_records_total', 'Offsets that the log no longer held', ['topic'])
+  const unburied = metrics.counter('thump_dead_letters_refused_total', 'Records DEADLETTER did not take, by reason', [
+    'reason',
+  ])
+  const unavailable = metrics.counter('thump_store_unavailable_total', 'Writes without an answer, tried again')
   const told = new Set<string>()
   let failures = 0
+  let settled = 0
   return {
-    stored: (isDuplicate) => outcomes.inc({ outcome: isDuplicate ? 'duplicate' : 'stored' }),
+    settled: () => settled,
+    stored(fresh, duplicate) {
+      settled += fresh + duplicate
+      if (fresh > 0) outcomes.inc({ outcome: 'stored' }, fresh)
+      if (duplicate > 0) outcomes.inc({ outcome: 'duplicate' }, duplicate)
+    },
     retried: (reason, count) => retries.inc({ reason }, count),
     deadLettered(reason, error, id) {
+      settled++
       outcomes.inc({ outcome: 'rejected' })
       dead.inc({ reason })
       // One line a reason: the rest is in the topic and in the counter.
@@ -31,11 +47,18 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
       told.add(reason)
       log.warn({ reason, error, id }, 'record sent to DEADLETTER; further ones of this reason are only counted')
     },
+    unburied(reason, error) {
+      unburied.inc({ reason })
+      if (told.has(`unburied ${reason}`)) return
+      told.add(`unburied ${reason}`)
+      log.error({ reason, error }, 'DEADLETTER does not take a record: a smaller part of it is tried, and then again')
+    },
     gap(topic, partition, from, to, reason) {
       gaps.inc({ topic }, to - from)
       log.error({ topic, partition, from, to, reason }, 'records were gone before they were read')
     },
     away(cause) {
+      unavailable.inc()
       if (failures++ === 0) log.error({ err: cause }, 'storage is away: reading pauses, writing is tried again')
     },
     back() {

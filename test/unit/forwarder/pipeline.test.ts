@@ -7,7 +7,7 @@ import { UnavailableError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
 import type { Outcome, StoreItem } from '../../../storage/storage.ts'
-import type { InRecord, OutRecord, RecordBatch } from '../../../transport/transport.ts'
+import type { InRecord, OutRecord, RecordBatch, SendResult } from '../../../transport/transport.ts'
 
 const stored: Outcome = { kind: 'stored', isDuplicate: false }
 
@@ -27,7 +27,10 @@ function batch(...records: InRecord[]): RecordBatch {
 }
 
 /** A pipeline over a store that answers as told. */
-function pipelineOf(answer: (items: readonly StoreItem[]) => Promise<readonly Outcome[]>) {
+function pipelineOf(
+  answer: (items: readonly StoreItem[]) => Promise<readonly Outcome[]>,
+  burials: SendResult['rejected'][] = [],
+) {
   const buried: OutRecord[] = []
   const metrics = createMetrics()
   const pipeline = new Pipeline({
@@ -35,7 +38,7 @@ function pipelineOf(answer: (items: readonly StoreItem[]) => Promise<readonly Ou
     producer: {
       send: async (records) => {
         buried.push(...records)
-        return { rejected: [] }
+        return { rejected: burials.shift() ?? [] }
       },
     },
     telemetry: createTelemetry({ log: silentLogger, metrics }),
@@ -148,10 +151,46 @@ describe('the forwarder', () => {
       return items.map(() => stored)
     })
     await pipeline.take(batch(good(0)), signal)
-    pipeline.forget({ topic: 'APP', partition: 0 })
+    const released = await pipeline.release([{ topic: 'APP', partition: 0 }], AbortSignal.abort())
     gate.resolve()
     await pipeline.drained(signal)
-    expect(pipeline.due()).toEqual([])
+    expect([released, pipeline.due()]).toEqual([[], []])
+    await stop()
+  })
+
+  test('waits for what is being written when a partition is taken away, and leaves the rest of it', async () => {
+    const gate = Promise.withResolvers<void>()
+    const written: string[] = []
+    const { pipeline, signal, stop } = pipelineOf(async (items) => {
+      await gate.promise
+      written.push(...items.map(({ id }) => id))
+      return items.map(() => stored)
+    })
+    await pipeline.take(batch(good(0)), signal)
+    await new Promise(setImmediate)
+    await pipeline.take(batch(good(1)), signal)
+    const releasing = pipeline.release([{ topic: 'APP', partition: 0 }], signal)
+    gate.resolve()
+    expect(await releasing).toEqual([{ topic: 'APP', partition: 0, offset: 1 }])
+    await pipeline.drained(signal)
+    expect([written, pipeline.due()]).toEqual([['e0'], []])
+    await stop()
+  })
+
+  test('what DEADLETTER finds too large is cut, and what it refuses otherwise is never let go of', async () => {
+    const answers: SendResult['rejected'][] = [
+      [{ index: 0, reason: 'too-large', error: 'MESSAGE_TOO_LARGE' }],
+      [{ index: 0, reason: 'not-authorized', error: 'TOPIC_AUTHORIZATION_FAILED' }],
+    ]
+    const { pipeline, buried, signal, stop } = pipelineOf(async (items) => items.map(() => stored), answers)
+    await pipeline.take(batch(record(0, `"${'x'.repeat(100_000)}`)), signal)
+    await pipeline.drained(signal)
+    expect(buried.map(({ value, headers }) => [value.length, headers['cut-from']])).toEqual([
+      [100_001, undefined],
+      [65_536, '100001'],
+      [65_536, '100001'],
+    ])
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 1 }])
     await stop()
   })
 })
@@ -169,12 +208,15 @@ describe('offsets', () => {
 })
 
 describe('the size of a write', () => {
+  const full = { documents: 1000, tookMs: 100, wasPushedBack: false }
   test.each([
-    ['halves when the store pushes back', 1000, true, 500],
-    ['grows by a step otherwise', 1000, false, 1100],
-    ['never falls below fifty', 60, true, 50],
-    ['never grows beyond two thousand', 2000, false, 2000],
-  ])('%s', (_, documents, wasPushedBack, expected) => {
-    expect(nextBulkSize({ documents }, wasPushedBack)).toEqual({ documents: expected })
+    ['halves when the store pushes back', 1000, { wasPushedBack: true }, 500],
+    ['grows by a step when a full one went well', 1000, {}, 1250],
+    ['stays when it was not full', 1000, { documents: 30 }, 1000],
+    ['shrinks when its answer takes long', 1000, { tookMs: 5000 }, 750],
+    ['never falls below fifty', 60, { wasPushedBack: true }, 50],
+    ['never grows beyond four thousand', 4000, { documents: 4000 }, 4000],
+  ])('%s', (_, documents, result, expected) => {
+    expect(nextBulkSize({ documents }, { ...full, ...result })).toEqual({ documents: expected })
   })
 })
