@@ -10,7 +10,7 @@ export interface OutRecord {
   readonly key: string
   readonly value: Uint8Array
   readonly headers: Readonly<Record<string, string>>
-  /** Kafka's record time, ms since the epoch; the event's own time. */
+  /** The event's own time, ms since the epoch; in Kafka one more than an hour old travels under the time of sending. */
   readonly timestampMs: number
 }
 

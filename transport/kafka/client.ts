@@ -19,8 +19,9 @@ export interface KafkaTimes {
 export const defaultTimes: KafkaTimes = {
   connectTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
-  sessionTimeoutMs: 30_000,
-  heartbeatMs: 3000,
+  // Also how long the partitions of a reader that was killed lie still.
+  sessionTimeoutMs: 10_000,
+  heartbeatMs: 2000,
 }
 
 export interface RequestLimits {

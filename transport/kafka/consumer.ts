@@ -25,6 +25,7 @@ const handlersEndMs = 5000
 const handOverMs = 20_000
 const stopMs = 10_000
 const startAttempts = 5
+const watchIntervalMs = 5000
 
 const keyOf = ({ topic, partition }: TopicPartition) => `${topic} ${partition}`
 
@@ -54,6 +55,7 @@ export class KafkaConsumer implements Consumer {
   readonly #lingering = new Map<string, Promise<void>>()
   #commits: Promise<void> = Promise.resolve()
   #stopped: Promise<void> | undefined
+  readonly #watchdog = setInterval(() => this.#watch(), watchIntervalMs)
 
   constructor(parts: KafkaParts, options: ConsumerOptions, handlers: ConsumerHandlers) {
     this.#parts = parts
@@ -99,6 +101,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   async #stop(): Promise<void> {
+    clearInterval(this.#watchdog)
     this.#stopping.abort(new UnavailableError('kafka', new Error('the consumer is closed')))
     await Promise.race([this.#running, sleep(stopMs)])
     this.#readers.clear()
@@ -149,6 +152,16 @@ export class KafkaConsumer implements Consumer {
     })
     this.#readers = new Map(readers.map((reader) => [keyOf(reader.at), reader]))
     this.#parts.log.info({ group: this.#groupId, partitions: owned.length }, 'partitions assigned')
+    this.#fetch(readers)
+    // Else what comes before the first commit would be passed over at the next start.
+    if (this.#options.startAt === 'latest' && fresh.length > 0)
+      this.commit(fresh.map((one) => ({ ...one, offset: starts.get(keyOf(one)) ?? 0 }))).catch((err: unknown) =>
+        this.#parts.log.warn({ err }, 'the start at the end is not kept'),
+      )
+  }
+
+  #fetch(readers: readonly PartitionReader[]): void {
+    this.#fetcher?.end()
     this.#fetcher = new Fetcher({
       client: this.#client,
       metadata: this.#metadata,
@@ -157,11 +170,14 @@ export class KafkaConsumer implements Consumer {
       outOfRange: (reader) => this.#outOfRange(reader),
     })
     this.#fetcher.start()
-    // Else what comes before the first commit would be passed over at the next start.
-    if (this.#options.startAt === 'latest' && fresh.length > 0)
-      this.commit(fresh.map((one) => ({ ...one, offset: starts.get(keyOf(one)) ?? 0 }))).catch((err: unknown) =>
-        this.#parts.log.warn({ err }, 'the start at the end is not kept'),
-      )
+  }
+
+  /** Reading that does not go on is begun anew, from where it was. */
+  #watch(): void {
+    if (!this.#fetcher?.isStuck(Date.now())) return
+    this.#parts.onStuck()
+    this.#parts.log.error({ group: this.#groupId }, 'reading does not go on: it is begun anew')
+    this.#fetch([...this.#readers.values()])
   }
 
   /** What the group has committed, and where the rest begins. A topic just made has no leader for a moment. */

@@ -18,8 +18,10 @@ export interface FetcherDeps {
 /** Long enough to be quiet when idle; a partition that has room again while another waits is not kept longer than the second. */
 const idleWaitMs = 1000
 const busyWaitMs = 100
-const limits = { minBytes: 1, maxBytes: 8 * 2 ** 20, partitionBytes: 2 ** 20 }
+const limits = { minBytes: 1, maxBytes: 2 ** 21, partitionBytes: 2 ** 18 }
 const lagIntervalMs = 3000
+/** Of the longest a fetch may take: one at work, one tried elsewhere, and some patience with a busy machine. */
+const stuckFactor = 3
 const backoff = { baseMs: 200, maxMs: 5000 }
 /** So many failures of one partition alone are an outage worth telling. */
 const tellAfter = 5
@@ -33,6 +35,8 @@ export class Fetcher {
   readonly #ending = new AbortController()
   #room = Promise.withResolvers<void>()
   #refreshFailures = 0
+  /** When anything was last answered, or failed. */
+  #heardAtMs = Date.now()
   #isSpreading = false
   #mustSpread = false
 
@@ -64,6 +68,17 @@ export class Fetcher {
     this.#room = Promise.withResolvers<void>()
   }
 
+  /**
+   * Has nothing come back for longer than any call may take, though there was room for it? No call waits without a limit:
+   * this is for the mistake that nobody has thought of.
+   */
+  isStuck(nowMs: number): boolean {
+    const { client, readers } = this.#deps
+    const isWanted = readers.some((reader) => reader.hasRoom && reader.notBeforeMs <= nowMs)
+    if (!isWanted) this.#heardAtMs = nowMs
+    return nowMs - this.#heardAtMs > stuckFactor * (client.times.requestTimeoutMs + idleWaitMs)
+  }
+
   end(): void {
     this.#ending.abort(new Error('the partitions were taken away'))
     this.room()
@@ -87,6 +102,7 @@ export class Fetcher {
       }
       if (!leaders.includes(undefined)) return
       await sleep(backoffMs(backoff, this.#refreshFailures++, Math.random()), signal).catch(() => {})
+      this.#heardAtMs = Date.now()
       await metadata.refresh().then(
         () => {
           this.#refreshFailures = 0
@@ -138,8 +154,10 @@ export class Fetcher {
       }
       try {
         await this.#fetch(leader, hungry, hungry.length < mine.length ? busyWaitMs : idleWaitMs)
+        this.#heardAtMs = Date.now()
         failures = 0
       } catch (cause) {
+        this.#heardAtMs = Date.now()
         if (signal.aborted) return
         for (const reader of hungry) outage.failed(placeOf(reader), cause)
         await sleep(backoffMs(backoff, failures++, Math.random()), signal).catch(() => {})

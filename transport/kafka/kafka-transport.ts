@@ -20,6 +20,8 @@ export interface KafkaParts {
   readonly log: Logger
   /** Connections of their own, closed by who asked for them. */
   readonly connect: () => KafkaClient
+  /** A consumer had to begin reading anew. */
+  readonly onStuck: () => void
 }
 
 const backoff = { baseMs: 200, maxMs: 10_000 }
@@ -31,7 +33,12 @@ export async function createKafkaTransport(
   times = defaultTimes,
 ): Promise<Started<Transport>> {
   const log = deps.log.child({ component: 'transport.kafka' })
-  const parts: KafkaParts = { options, log, connect: () => new KafkaClient(options, times, log) }
+  const restarts = deps.metrics.counter(
+    'thump_consumer_restarts_total',
+    'Readings that did not go on and were begun anew',
+  )
+  const connect = () => new KafkaClient(options, times, log)
+  const parts: KafkaParts = { options, log, connect, onStuck: () => restarts.inc() }
   const started = new Set<() => Promise<void>>()
   const consumers = new Set<KafkaConsumer>()
   showLag(deps, consumers)

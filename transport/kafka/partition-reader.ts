@@ -15,9 +15,9 @@ export interface ReaderDeps {
 }
 
 /** What waits for a slow handler, as it was on the wire; one fetch may go beyond it once. */
-const maxQueuedBytes = 2 ** 20
+const maxQueuedBytes = 2 ** 18
 /** Small batches are handed on together. */
-const maxDelivered = 1000
+const maxDelivered = 500
 const damagesUntilGap = 5
 const backoff = { baseMs: 200, maxMs: 10_000 }
 

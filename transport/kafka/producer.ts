@@ -8,7 +8,7 @@ import { errorName } from './kafkajs.ts'
 import type { KafkaParts } from './kafka-transport.ts'
 import { Metadata } from './metadata.ts'
 import { Outage } from './outage.ts'
-import { packedRun } from './packed-run.ts'
+import { type PackedRun, packedRun } from './packed-run.ts'
 import { PartitionQueue, type ProducerIdentity, SendCall } from './partition-queue.ts'
 import { partitionOf } from './partitioner.ts'
 import type { PlainRecord } from './record-batch.ts'
@@ -110,13 +110,14 @@ class KafkaProducer implements Producer {
   async #enqueue(records: readonly OutRecord[], call: SendCall, signal: AbortSignal): Promise<void> {
     if (call.isOver) return
     const { queuesOf, touch } = await this.#opened(records, signal)
+    const nowMs = Date.now()
     for (const [index, record] of records.entries()) {
       const queues = queuesOf(record.topic)
       if (!queues.isThere) call.reject(index, ...queues.refusal)
       else if (record.value.length > maxRecordBytes)
         call.reject(index, 'too-large', `${record.value.length} bytes; no record may have more than ${maxRecordBytes}`)
       else {
-        const plain = plainRecord(record)
+        const plain = plainRecord(record, nowMs)
         queues.of(plain.key)?.add(plain, call, index)
       }
     }
@@ -126,11 +127,12 @@ class KafkaProducer implements Producer {
   async #enqueuePacked(packs: readonly PackedRecords[], call: SendCall, signal: AbortSignal): Promise<void> {
     if (call.isOver) return
     const { queuesOf, touch } = await this.#opened(packs, signal)
+    const nowMs = Date.now()
     let index = 0
     for (const pack of packs) {
       const [queues, count] = [queuesOf(pack.topic), pack.timesMs.length]
       const key = Buffer.from(pack.key)
-      if (queues.isThere) queues.of(key)?.add(packedRun(pack, key), call, index)
+      if (queues.isThere) queues.of(key)?.add(runOf(pack, key, nowMs), call, index)
       else for (let record = 0; record < count; record++) call.reject(index + record, ...queues.refusal)
       index += count
     }
@@ -231,11 +233,19 @@ class KafkaProducer implements Producer {
   }
 }
 
-function plainRecord({ key, value, headers, timestampMs }: OutRecord): PlainRecord {
+/** Brokers remove what is older than the retention by this time: an event read late must not be gone before it is read. */
+const oldMs = 3_600_000
+
+function plainRecord({ key, value, headers, timestampMs }: OutRecord, nowMs: number): PlainRecord {
   return {
     key: Buffer.from(key),
     value,
     headers: Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const),
-    timestampMs: Math.trunc(timestampMs),
+    timestampMs: timestampMs < nowMs - oldMs ? nowMs : Math.trunc(timestampMs),
   }
+}
+
+function runOf(pack: PackedRecords, key: Buffer, nowMs: number): PackedRun {
+  const run = packedRun(pack, key)
+  return pack.timesMs.some((timeMs) => timeMs < nowMs - oldMs) ? { ...run, timestampMs: nowMs } : run
 }

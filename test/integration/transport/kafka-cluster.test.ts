@@ -35,7 +35,12 @@ async function coordinatorOf(group: string): Promise<number> {
 test('the loss of one of three brokers, a leader and the coordinator, loses nothing and keeps the order', async () => {
   const createTopics = { partitions: 3, replicationFactor: 3, retention: 604_800_000 }
   const options = kafkaOptions({ brokers: [...kafka.brokers], createTopics })
-  const { transport, told } = await openKafka(options, { requestTimeoutMs: 5000, connectTimeoutMs: 2000 })
+  const { transport, told } = await openKafka(options, {
+    requestTimeoutMs: 5000,
+    connectTimeoutMs: 2000,
+    // Longer than the cluster takes to find another coordinator.
+    sessionTimeoutMs: 30_000,
+  })
   const producer = (await transport.createProducer()).value
   const byKey = new Map<string, string[]>()
   const done = new Map<number, number>()

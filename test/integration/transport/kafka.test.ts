@@ -10,7 +10,7 @@ import { ensureTool } from '../../servers/cache.ts'
 import { eventually } from '../../servers/eventually.ts'
 import { shared } from '../../servers/shared.ts'
 import { startTcpProxy } from '../../servers/tcp-proxy.ts'
-import { describeTransport, recordOf } from './conformance.ts'
+import { describeTransport, recordedAtMs, recordOf } from './conformance.ts'
 import { kafkaOptions, never, openKafka, readAll } from './kafka-setup.ts'
 
 describeTransport('kafka', async () => {
@@ -52,13 +52,24 @@ describe('the kafka transport beside other clients', () => {
     const broker = ['-b', options.brokers.join(','), '-t', options.topics.APP]
     const seen = execFileSync(kcat, ['-C', '-q', '-e', '-f', '%k|%h|%T|%s\n', ...broker], { encoding: 'utf8' })
     expect(seen.split('\n').slice(0, 2)).toEqual([
-      'a/b|id=한글,schema=1|1764000000000|한글',
-      `a/b|id=${'x'.repeat(5000)},schema=1|1764000000000|${'x'.repeat(5000)}`,
+      `a/b|id=한글,schema=1|${recordedAtMs}|한글`,
+      `a/b|id=${'x'.repeat(5000)},schema=1|${recordedAtMs}|${'x'.repeat(5000)}`,
     ])
     const lines = Array.from({ length: 500 }, (_, index) => `from kcat ${index}`)
     execFileSync(kcat, ['-P', '-z', codec, '-k', 'other', ...broker], { input: lines.join('\n') })
     const { texts } = await readAll(transport)
     await eventually(() => expect(texts().slice(2)).toEqual(lines))
+  })
+
+  test('an event of last year is kept as long as one of today: brokers remove by the time it travels under', async () => {
+    const { transport } = await openKafka(kafkaOptions({ ...onePartition }))
+    const old = { ...recordOf('k', 'old'), timestampMs: Date.now() - 365 * 86_400_000 }
+    const sentAtMs = Date.now()
+    await (await transport.createProducer()).value.send([old, recordOf('k', 'young')], never)
+    const { records } = await readAll(transport)
+    await eventually(() => records.length === 2)
+    expect(records[0]?.timestampMs).toBeGreaterThanOrEqual(sentAtMs)
+    expect(records[1]?.timestampMs).toBe(recordedAtMs)
   })
 
   test('a key lies in the partition where other clients put it', async () => {
