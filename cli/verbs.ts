@@ -46,6 +46,11 @@ export const verbs: readonly Verb[] = [
     load: () => import('./migrate.ts'),
   },
   {
+    command: 'dead-letters',
+    describe: 'What the storage refused: list, show, send again',
+    load: () => import('./dead-letters.ts'),
+  },
+  {
     command: 'rules',
     describe: 'Lint, test, backtest, explain, list and import rules',
     load: () => import('./rules.ts'),
@@ -100,6 +105,7 @@ const usages: Readonly<Record<string, string>> = {
   events: 'events [query]',
   export: 'export [query]',
   config: 'config',
+  'dead-letters': 'dead-letters',
   rules: 'rules',
   alerts: 'alerts',
   silences: 'silences',
