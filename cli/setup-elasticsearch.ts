@@ -18,7 +18,8 @@ export const command: CommandModule<GlobalArgs, SetupArgs> = {
     yargs.option('dry-run', { type: 'boolean', default: false, describe: 'Print every request, send none' }) as never,
   handler: async ({ dryRun, ...argv }) => {
     const { config, log, out, err } = loadContext(argv)
-    const { templates, roles, apiKeys } = elasticsearchSetup(config.storage.elasticsearch.indexPrefix)
+    const { indexPrefix, distribution } = config.storage.elasticsearch
+    const { templates, roles, apiKeys } = elasticsearchSetup(indexPrefix, distribution)
     if (dryRun) out.write(`${formatRequests(templates)}\n`)
     else {
       const deps = { log, metrics: createMetrics(), now: systemClock }

@@ -67,6 +67,10 @@ const storageSchema = z.strictObject({
   elasticsearch: z
     .strictObject({
       nodes: z.array(httpUrl).min(1).default(['http://127.0.0.1:9200']),
+      distribution: z
+        .enum(['elasticsearch', 'opensearch'])
+        .default('elasticsearch')
+        .meta({ description: 'Elasticsearch 8 or 9, or OpenSearch 2' }),
       ...secretPair('apiKey'),
       username: z.string().optional(),
       ...secretPair('password'),

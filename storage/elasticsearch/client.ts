@@ -1,16 +1,28 @@
-import { Client, type ClientOptions, HttpConnection } from '@elastic/elasticsearch'
+import { Client, type ClientOptions, HttpConnection, SniffingTransport } from '@elastic/elasticsearch'
 import { readFileSync } from 'node:fs'
 import type { Config } from '../../runtime/config/schema.ts'
 import { ConfigError } from '../../runtime/errors.ts'
 
 export type ElasticsearchOptions = Config['storage']['elasticsearch'] & { readonly retentionMs: number }
 
+type TransportOptions = ConstructorParameters<typeof SniffingTransport>[0] & {
+  readonly productCheck?: string
+  readonly vendoredHeaders?: object
+}
 type Tls = NonNullable<ElasticsearchOptions['tls']>
 
 const loopback = /\/\/(127\.|localhost|\[::1\])/
 
+/** The client refuses servers that are not Elastic's, and speaks of media types that only those know. */
+class OpenSearchTransport extends SniffingTransport {
+  constructor({ productCheck: _check, vendoredHeaders: _headers, ...options }: TransportOptions) {
+    super(options)
+  }
+}
+
 /** The client, with one try a node: what is tried again after that, and when, is decided where offsets are known. */
-export function createClient({ nodes, apiKey, username, password, tls, proxy }: ElasticsearchOptions): Client {
+export function createClient(wanted: ElasticsearchOptions): Client {
+  const { nodes, apiKey, username, password, tls, proxy, distribution } = wanted
   const options: ClientOptions = {
     nodes,
     maxRetries: nodes.length - 1,
@@ -18,6 +30,7 @@ export function createClient({ nodes, apiKey, username, password, tls, proxy }: 
     compression: nodes.some((node) => !loopback.test(node)),
     sniffOnStart: false,
     sniffOnConnectionFault: false,
+    ...(distribution === 'opensearch' && { Transport: OpenSearchTransport }),
     // The client's usual connection knows no proxies.
     ...(proxy !== undefined && { proxy, Connection: HttpConnection }),
     ...(tls?.fingerprint !== undefined && { caFingerprint: tls.fingerprint }),

@@ -2,6 +2,7 @@ import type { Started } from '../../runtime/shutdown.ts'
 import type { StorageDeps } from '../open-storage.ts'
 import type { Storage } from '../storage.ts'
 import { createClient, type ElasticsearchOptions } from './client.ts'
+import { dialectOf } from './dialect.ts'
 import { installTemplates } from './install-templates.ts'
 import { createRequests } from './requests.ts'
 import { deleteExpired } from './retention.ts'
@@ -11,7 +12,7 @@ import { createWrite } from './write.ts'
 const upkeepIntervalMs = 3_600_000
 
 /**
- * Events in daily indices of Elasticsearch 8 or 9. Starts without the server: connecting is each request's own affair.
+ * Events in daily indices of Elasticsearch 8 or 9, or OpenSearch 2. Starts without the server: connecting is each request's own affair.
  * Throws ConfigError for TLS files that cannot be read.
  */
 export async function createElasticsearchStorage(
@@ -22,6 +23,7 @@ export async function createElasticsearchStorage(
   const { indexPrefix: prefix, retentionMs } = options
   if (options.tls?.insecure) log.warn('certificates of Elasticsearch are not verified: tls.insecure is set')
   const client = createClient(options)
+  const dialect = dialectOf(options.distribution)
   const stopping = new AbortController()
   const requests = createRequests({ client, metrics, stopping: stopping.signal })
   let failures = 0
@@ -33,7 +35,7 @@ export async function createElasticsearchStorage(
   const lookAfter = async () => {
     try {
       // Somebody may have removed a template: tomorrow's index must not come without its mapping.
-      await installTemplates({ requests, prefix, log }, stopping.signal)
+      await installTemplates({ requests, prefix, dialect, log }, stopping.signal)
       const removed = await deleteExpired(requests, { prefix, retentionMs, nowMs: now() }, stopping.signal)
       if (removed.length > 0) log.info({ indices: removed }, 'indices beyond the retention removed')
       if (failures > 0) log.info({ failures }, 'templates and retention are looked after again')
@@ -45,12 +47,12 @@ export async function createElasticsearchStorage(
   }
   const value: Storage = {
     kind: 'elasticsearch',
-    search: createSearch(requests, prefix),
+    search: createSearch(requests, prefix, dialect),
     store: {
       write: createWrite(requests, prefix),
       isConnected: () => requests.isConnected(),
       async setup(signal) {
-        await installTemplates({ requests, prefix, log }, signal)
+        await installTemplates({ requests, prefix, dialect, log }, signal)
         if (timer) return
         // Who sets up is who writes; readers remove nothing.
         timer = setInterval(upkeep, upkeepIntervalMs)

@@ -1,5 +1,6 @@
 import { RejectedError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
+import type { Dialect } from './dialect.ts'
 import { templateVersion, type TextType } from './mapping.ts'
 import type { Requests } from './requests.ts'
 import { type Template, templates } from './templates.ts'
@@ -7,14 +8,18 @@ import { type Template, templates } from './templates.ts'
 interface InstallDeps {
   readonly requests: Requests
   readonly prefix: string
+  readonly dialect: Dialect
   readonly log: Logger
 }
 
 /** Puts what is missing or older than ours; what is as new stays as it is, so that starting again changes nothing. */
-export async function installTemplates({ requests, prefix, log }: InstallDeps, signal: AbortSignal): Promise<void> {
+export async function installTemplates(deps: InstallDeps, signal: AbortSignal): Promise<void> {
+  const { requests, prefix, dialect, log } = deps
+  const custom: Template = { kind: 'component_template', name: `${prefix}@custom`, body: {} }
+  const hasCustom = !dialect.hasOptionalComponents && (await installedVersion(requests, custom, signal)) >= 0
   const put = async (text: TextType) => {
     let count = 0
-    for (const template of templates(prefix, text)) {
+    for (const template of templates(prefix, text, dialect, hasCustom)) {
       if ((await installedVersion(requests, template, signal)) >= templateVersion) continue
       const params = { method: 'PUT', path: pathOf(template), body: template.body }
       await requests.send('setup', params, signal)

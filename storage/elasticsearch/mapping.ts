@@ -1,7 +1,9 @@
+import type { Dialect } from './dialect.ts'
+
 /** Grows with every change of the mapping: an older Thump does not put its own over a newer one's. */
 export const templateVersion = 2
 
-type Property = { readonly [key: string]: unknown }
+export type Property = { readonly [key: string]: unknown }
 
 const keyword: Property = { type: 'keyword', ignore_above: 1024 }
 const long: Property = { type: 'long', ignore_malformed: true }
@@ -92,25 +94,32 @@ export const texts = ['message', 'amqp.body.content'] as const
 export type TextType = 'match_only_text' | 'text'
 
 /** The mapping of every index; `text` is the leanest text type that the server has. */
-export function mapping(text: TextType): Property {
+export function mapping(text: TextType, { property: adapt }: Dialect): Property {
   const lean = text === 'text' ? { type: 'text', norms: false } : { type: text }
   const tree: Tree = {}
-  for (const [path, property] of Object.entries(fields)) place(tree, path.split('.'), property)
+  for (const [path, property] of Object.entries(fields)) place(tree, path.split('.'), adapt(property))
   for (const path of measured) place(tree, path.split('.'), { type: 'object', dynamic: true })
   for (const path of texts) place(tree, path.split('.'), lean)
-  return { dynamic: false, dynamic_templates: measured.flatMap(dynamicTemplates), properties: tree }
+  return {
+    dynamic: false,
+    dynamic_templates: measured.flatMap((path) => dynamicTemplates(path, adapt)),
+    properties: tree,
+  }
 }
 
 /** Numbers are numbers whatever came first; what is deeper is kept, not indexed. */
-function dynamicTemplates(path: string): Property[] {
-  const rule = (kind: string, types: readonly string[], as: Property) => ({
-    [`${path.replace('.', '_')}_${kind}`]: { path_match: `${path}.*`, match_mapping_type: types, mapping: as },
+function dynamicTemplates(path: string, adapt: Dialect['property']): Property[] {
+  // One type a rule: OpenSearch takes no list.
+  const rule = (type: string, as: Property) => ({
+    [`${path.replace('.', '_')}_${type}`]: { path_match: `${path}.*`, match_mapping_type: type, mapping: adapt(as) },
   })
   return [
-    rule('number', ['long', 'double'], double),
-    rule('flag', ['boolean'], flag),
-    rule('word', ['string', 'date'], keyword),
-    rule('object', ['object'], { type: 'object', enabled: false }),
+    rule('long', double),
+    rule('double', double),
+    rule('boolean', flag),
+    rule('string', keyword),
+    rule('date', keyword),
+    rule('object', { type: 'object', enabled: false }),
   ]
 }
 

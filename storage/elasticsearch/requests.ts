@@ -50,6 +50,13 @@ export function createRequests({ client, metrics, stopping }: RequestsDeps): Req
 
 /** Neither credentials nor bodies: the server's error objects carry whole requests. */
 function toFailure(cause: unknown): RejectedError | UnavailableError {
+  // 406: it does not know the media types of Elastic's own.
+  const isAnother = cause instanceof errors.ResponseError && cause.statusCode === 406
+  if (isAnother || cause instanceof errors.ProductNotSupportedError)
+    return new UnavailableError(
+      'Elasticsearch',
+      new Error('what answers is no Elasticsearch; for OpenSearch set storage.elasticsearch.distribution: opensearch'),
+    )
   if (!(cause instanceof errors.ResponseError)) return new UnavailableError('Elasticsearch', cause)
   const { status, type, reason } = explain(cause)
   const text = `${type}: ${reason}`.slice(0, longestReason)

@@ -17,8 +17,8 @@ export async function deleteExpired(
   { prefix, nowMs, retentionMs }: { prefix: string; nowMs: number; retentionMs: number },
   signal: AbortSignal,
 ): Promise<string[]> {
-  const path = `/${indexPatterns(prefix).join(',')}`
-  const querystring = { features: 'aliases', allow_no_indices: true, ignore_unavailable: true }
+  const path = `/${indexPatterns(prefix).join(',')}/_alias`
+  const querystring = { allow_no_indices: true, ignore_unavailable: true }
   const found = await requests.send<Record<string, unknown>>('retention', { method: 'GET', path, querystring }, signal)
   const old = expired(Object.keys(found), prefix, nowMs, retentionMs)
   for (const index of old) {

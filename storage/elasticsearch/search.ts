@@ -2,6 +2,7 @@ import type { ThumpEvent } from '../../event/event.ts'
 import { RejectedError } from '../../runtime/errors.ts'
 import type { QueryNode } from '../query/query.ts'
 import type { EventSearch, SearchPage, SearchRequest, TimeRange } from '../storage.ts'
+import type { Dialect } from './dialect.ts'
 import { fieldType, runtimeFields } from './field-types.ts'
 import { indexPatterns } from './index-name.ts'
 import type { Requests } from './requests.ts'
@@ -25,14 +26,14 @@ interface Bucket {
 }
 
 /** Searches over all days. Pages go on by (time, sequence, id), which is a total order: no snapshot has to be held open. */
-export function createSearch(requests: Requests, prefix: string): EventSearch {
+export function createSearch(requests: Requests, prefix: string, dialect: Dialect): EventSearch {
   const path = `/${indexPatterns(prefix).join(',')}/_search`
   // A shard that does not answer must not look like events that are not there.
   const querystring = { allow_no_indices: true, ignore_unavailable: true, allow_partial_search_results: false }
   const send = (body: Record<string, unknown>, signal: AbortSignal) =>
     requests.send<Answer>('search', { method: 'POST', path, querystring, body }, signal)
   const aggregate = async (ask: Asked, aggregation: unknown, signal: AbortSignal) => {
-    const answer = await send({ ...queryBody(ask), size: 0, aggs: { asked: aggregation } }, signal)
+    const answer = await send({ ...queryBody(ask, dialect), size: 0, aggs: { asked: aggregation } }, signal)
     // None at all where no index exists yet.
     return answer.aggregations?.['asked']?.buckets ?? []
   }
@@ -42,13 +43,13 @@ export function createSearch(requests: Requests, prefix: string): EventSearch {
       let page: SearchPage = { events, ...(request.after !== undefined && { next: request.after }) }
       do {
         const size = Math.min(pageSize, request.limit - events.length)
-        page = toPage(await send(searchBody(request, size, page.next), signal), size)
+        page = toPage(await send(searchBody(request, size, page.next, dialect), signal), size)
         events.push(...page.events)
       } while (page.next !== undefined && events.length < request.limit)
       return { ...page, events }
     },
     async count(query, range, signal) {
-      const answer = await send({ ...queryBody({ query, range }), size: 0, track_total_hits: true }, signal)
+      const answer = await send({ ...queryBody({ query, range }, dialect), size: 0, track_total_hits: true }, signal)
       return answer.hits.total?.value ?? 0
     },
     async top(field, query, range, limit, signal) {
@@ -75,17 +76,26 @@ interface Asked {
   readonly field?: string
 }
 
-function queryBody({ query, range, field }: Asked): Record<string, unknown> {
+function queryBody({ query, range, field }: Asked, dialect: Dialect): Record<string, unknown> {
   const runtime = runtimeFields(query)
   if (field !== undefined && fieldType(field) === 'unknown') runtime.set(field, runtime.get(field) ?? 'keyword')
-  const mappings = Object.fromEntries([...runtime].map(([path, type]) => [path, { type }]))
-  return { query: inRange(query, range, runtime), ...(runtime.size > 0 && { runtime_mappings: mappings }) }
+  const sections: Record<string, Record<string, unknown>> = {}
+  for (const [path, type] of runtime) {
+    const [section, definition] = dialect.runtime(path, type)
+    sections[section] = { ...sections[section], [path]: definition }
+  }
+  return { query: inRange(query, range, runtime), ...sections }
 }
 
-function searchBody({ query, sort, ...range }: SearchRequest, size: number, after: string | undefined) {
+function searchBody(
+  { query, sort, ...range }: SearchRequest,
+  size: number,
+  after: string | undefined,
+  dialect: Dialect,
+) {
   const by = (missing: unknown, type: string) => ({ order: sort, missing, unmapped_type: type })
   return {
-    ...queryBody({ query, range }),
+    ...queryBody({ query, range }, dialect),
     size,
     track_total_hits: false,
     // Where a value is missing it is given: the cursor's own for "none" does not survive JavaScript's numbers.

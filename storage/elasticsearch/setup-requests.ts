@@ -1,3 +1,4 @@
+import { dialectOf, type Distribution } from './dialect.ts'
 import { indexPatterns } from './index-name.ts'
 import { pathOf } from './install-templates.ts'
 import type { TextType } from './mapping.ts'
@@ -19,7 +20,11 @@ export interface ElasticsearchSetup {
 }
 
 /** All that Thump needs to be on an Elasticsearch, as requests: the templates and the least rights. */
-export function elasticsearchSetup(prefix: string, text: TextType = 'match_only_text'): ElasticsearchSetup {
+export function elasticsearchSetup(
+  prefix: string,
+  distribution: Distribution = 'elasticsearch',
+  text: TextType = 'match_only_text',
+): ElasticsearchSetup {
   const writer = writerRights(prefix)
   const reader = readerRights(prefix)
   const role = (name: string, body: Rights): SetupRequest => ({ method: 'PUT', path: `/_security/role/${name}`, body })
@@ -29,7 +34,7 @@ export function elasticsearchSetup(prefix: string, text: TextType = 'match_only_
     body: { name, role_descriptors: { [name]: rights } },
   })
   return {
-    templates: templates(prefix, text).map((template) => ({
+    templates: templates(prefix, text, dialectOf(distribution)).map((template) => ({
       method: 'PUT',
       path: pathOf(template),
       body: template.body,

@@ -1,0 +1,62 @@
+import type { Property } from './mapping.ts'
+
+/** OpenSearch speaks Elasticsearch 7's language, with words of its own for what came later. */
+export type Distribution = 'elasticsearch' | 'opensearch'
+
+/** What one of them has and the other has not. */
+export interface Dialect {
+  readonly distribution: Distribution
+  /** A field's mapping, as this server takes it. */
+  property(property: Property): Property
+  /** Settings of an index that this server does not know are left out. */
+  settings(settings: Property): Property
+  /** May an index template name a component that is not there? */
+  readonly hasOptionalComponents: boolean
+  /** Fields that are read from the documents while searching. */
+  runtime(path: string, type: string): readonly [section: 'runtime_mappings' | 'derived', definition: Property]
+}
+
+const elasticsearch: Dialect = {
+  distribution: 'elasticsearch',
+  property: (property) => property,
+  settings: (settings) => settings,
+  hasOptionalComponents: true,
+  runtime: (_, type) => ['runtime_mappings', { type }],
+}
+
+const opensearch: Dialect = {
+  distribution: 'opensearch',
+  property(property) {
+    const { ignore_malformed: lenient, ...strict } = property
+    if (property['type'] === 'flattened') return { type: 'flat_object' }
+    return property['type'] === 'boolean' || lenient === undefined ? strict : property
+  },
+  settings({ 'index.mapping.total_fields.ignore_dynamic_beyond_limit': beyond, ...known }) {
+    // Beyond its limit this server refuses the event.
+    return beyond === undefined ? known : { ...known, 'index.mapping.total_fields.limit': 5000 }
+  },
+  hasOptionalComponents: false,
+  runtime: (path, type) => ['derived', { type, script: { source: derivedScript(path, type) } }],
+}
+
+export function dialectOf(distribution: Distribution): Dialect {
+  return distribution === 'opensearch' ? opensearch : elasticsearch
+}
+
+const emits: Readonly<Record<string, string>> = {
+  keyword: 'emit(v.toString())',
+  double: 'if (v instanceof Number) { emit(((Number) v).doubleValue()) }',
+  date: 'if (v instanceof String) { emit(ZonedDateTime.parse(v).toInstant().toEpochMilli()) }',
+}
+
+/** Walks the document by the path, over lists as well; `emit` is what the server calls a value. */
+function derivedScript(path: string, type: string): string {
+  const names = path.split('.').map((name) => `'${name.replace(/['\\]/g, '\\$&')}'`)
+  return [
+    'def level = [params._source];',
+    `for (def name : [${names.join(', ')}]) { def next = [];`,
+    'for (def o : level) { if (o instanceof Map && o.containsKey(name)) { def v = o.get(name);',
+    'if (v instanceof List) { next.addAll(v) } else if (v != null) { next.add(v) } } } level = next; }',
+    `for (def v : level) { ${emits[type] ?? emits['keyword']}; }`,
+  ].join(' ')
+}
