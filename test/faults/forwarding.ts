@@ -94,7 +94,7 @@ export async function startForwarding(servers: Servers, shutdown: Shutdown): Pro
       const id = `id-${number++}`
       const isBad = isPoison(index)
       ;(isBad ? poison : good).add(id)
-      return isBad ? poisonOf(id, number) : recordOf(eventOf(id, number))
+      return isBad ? poisonOf(id, number, poison.size) : recordOf(eventOf(id, number))
     })
     await producer.send(records, never)
   }
@@ -111,7 +111,7 @@ export async function startForwarding(servers: Servers, shutdown: Shutdown): Pro
       const running = (async () => {
         while (!stopping.signal.aborted) {
           await send((index) => index % 10 === 9, 20)
-          await sleep(25, stopping.signal).catch(() => {})
+          await sleep(80, stopping.signal).catch(() => {})
         }
       })()
       return {
@@ -146,7 +146,7 @@ function recordOf(event: ThumpEvent): OutRecord {
 }
 
 /** In turn: not JSON, a word where the mapping has an object, far too deep, of a schema nobody knows yet and without a time. */
-function poisonOf(id: string, number: number): OutRecord {
+function poisonOf(id: string, number: number, turn: number): OutRecord {
   const record = recordOf(eventOf(id, number))
   const json = Buffer.from(record.value).toString('utf8')
   const open = json.slice(0, -1)
@@ -156,5 +156,5 @@ function poisonOf(id: string, number: number): OutRecord {
     `${open},"x":${'['.repeat(1200)}${']'.repeat(1200)}}`,
     json.replace('@timestamp', 'at'),
   ]
-  return { ...record, headers: { schema: '2', id }, value: Buffer.from(values[number % values.length] ?? '') }
+  return { ...record, headers: { schema: '2', id }, value: Buffer.from(values[turn % values.length] ?? '') }
 }

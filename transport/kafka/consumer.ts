@@ -114,7 +114,7 @@ export class KafkaConsumer implements Consumer {
     const deps = { client: this.#client, metadata: this.#metadata, createTopics: options.createTopics, log }
     try {
       await createMissing(deps, names)
-      this.#outage.worked('topics')
+      for (const place of ['topics', 'metadata']) this.#outage.worked(place)
     } catch (cause) {
       // What others may create later is read from then on.
       if (!(cause instanceof RejectedError)) throw cause

@@ -86,7 +86,7 @@ export class Fetcher {
   }
 
   async #spread(): Promise<void> {
-    const { metadata, outage, readers } = this.#deps
+    const { metadata, readers } = this.#deps
     const { signal } = this.#ending
     while (!signal.aborted) {
       this.#mustSpread = false
@@ -101,15 +101,21 @@ export class Fetcher {
         )
       }
       if (!leaders.includes(undefined)) return
-      await sleep(backoffMs(backoff, this.#refreshFailures++, Math.random()), signal).catch(() => {})
+      await sleep(backoffMs(backoff, this.#refreshFailures, Math.random()), signal).catch(() => {})
       this.#heardAtMs = Date.now()
-      await metadata.refresh().then(
-        () => {
-          this.#refreshFailures = 0
-          outage.worked('metadata')
-        },
-        (cause: unknown) => outage.failed('metadata', cause),
-      )
+      await this.#refresh()
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    const { metadata, outage } = this.#deps
+    try {
+      await metadata.refresh()
+      this.#refreshFailures = 0
+      outage.worked('metadata')
+    } catch (cause) {
+      this.#refreshFailures++
+      outage.failed('metadata', cause)
     }
   }
 
@@ -156,15 +162,14 @@ export class Fetcher {
         await this.#fetch(leader, hungry, hungry.length < mine.length ? busyWaitMs : idleWaitMs)
         this.#heardAtMs = Date.now()
         failures = 0
+        // Nothing else asks while all is well again: the outage would be told for ever.
+        if (this.#refreshFailures > 0) void this.#refresh()
       } catch (cause) {
         this.#heardAtMs = Date.now()
         if (signal.aborted) return
         for (const reader of hungry) outage.failed(placeOf(reader), cause)
         await sleep(backoffMs(backoff, failures++, Math.random()), signal).catch(() => {})
-        await metadata.refresh().then(
-          () => outage.worked('metadata'),
-          (reason: unknown) => outage.failed('metadata', reason),
-        )
+        await this.#refresh()
         this.spread()
       }
     }
