@@ -135,7 +135,7 @@ async function readLetters(context: Context): Promise<DeadLetter[]> {
 async function sendAgain(context: Context, letters: readonly DeadLetter[]): Promise<void> {
   const shutdown = new Shutdown()
   try {
-    const transport = shutdown.own('transport', await openTransport(context.config, depsOf(context)))
+    const transport = shutdown.own('transport', await openTransport(context.config, depsOf(context), 'read'))
     const producer = shutdown.own('producer', await transport.createProducer())
     const limit = AbortSignal.timeout(patienceMs)
     const nowMs = systemClock()

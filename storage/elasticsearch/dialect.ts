@@ -7,13 +7,16 @@ export type Distribution = 'elasticsearch' | 'opensearch'
 export interface Dialect {
   readonly distribution: Distribution
   /** A field's mapping, as this server takes it. */
-  property(property: Property): Property
+  readonly property: (property: Property) => Property
   /** Settings of an index that this server does not know are left out. */
-  settings(settings: Property): Property
+  readonly settings: (settings: Property) => Property
   /** May an index template name a component that is not there? */
   readonly hasOptionalComponents: boolean
   /** Fields that are read from the documents while searching. */
-  runtime(path: string, type: string): readonly [section: 'runtime_mappings' | 'derived', definition: Property]
+  readonly runtime: (
+    path: string,
+    type: string,
+  ) => readonly [section: 'runtime_mappings' | 'derived', definition: Property]
 }
 
 const elasticsearch: Dialect = {

@@ -141,7 +141,8 @@ test('what storage refused is listed, shown, and stored under its id once the ma
   await forwarding.sendPoison(4)
   const run = async (...args: string[]) => thump(['dead-letters', ...args], { config: forwarding.yaml })
   const list = async (...args: string[]) => {
-    const { stdout } = await run('list', '--output', 'json', ...args)
+    const { stdout, stderr, code } = await run('list', '--output', 'json', ...args)
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 })
     return stdout
       .trim()
       .split('\n')
