@@ -23,7 +23,7 @@ interface RetryArgs extends GlobalArgs {
   readonly dryRun: boolean
 }
 
-const patienceMs = 60_000
+const patienceMs = 30_000
 
 const list: CommandModule<GlobalArgs, ListArgs> = {
   command: 'list',
@@ -116,7 +116,12 @@ export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   handler: () => {},
 }
 
-const depsOf = ({ log }: Context) => ({ log, metrics: createMetrics(), now: systemClock })
+/** Joining and leaving is of no interest to who asks a question. */
+const depsOf = ({ log }: Context) => ({
+  log: log.child({}, { level: 'warn' }),
+  metrics: createMetrics(),
+  now: systemClock,
+})
 
 async function readLetters(context: Context): Promise<DeadLetter[]> {
   const { value, stop } = await openTransport(context.config, depsOf(context), 'read')

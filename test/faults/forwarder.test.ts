@@ -91,7 +91,7 @@ test('three forwarders, one killed every two seconds, a rebalance every second: 
   stopping.abort()
   await rebalancing
   await expectAllOnce(forwarding, forwarders.running)
-}, 480_000)
+}, 480_000 * rounds)
 
 const seeds = Array.from({ length: rounds }, (_, index) => firstSeed + index)
 
@@ -142,7 +142,7 @@ test('what storage refused is listed, shown, and stored under its id once the ma
   const run = async (...args: string[]) => thump(['dead-letters', ...args], { config: forwarding.yaml })
   const list = async (...args: string[]) => {
     const { stdout, stderr, code } = await run('list', '--output', 'json', ...args)
-    expect({ stderr, code }).toEqual({ stderr: '', code: 0 })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     return stdout
       .trim()
       .split('\n')

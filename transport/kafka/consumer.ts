@@ -29,6 +29,13 @@ const watchIntervalMs = 5000
 
 const keyOf = ({ topic, partition }: TopicPartition) => `${topic} ${partition}`
 
+/** Waits for the work no longer than that; leaves no timer, which would keep a short command from ending. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([work, sleep(ms, over.signal).catch(() => {})])
+  over.abort()
+}
+
 /** Reads the topics as a member of the role's group. */
 export function startConsumer(
   parts: KafkaParts,
@@ -103,7 +110,7 @@ export class KafkaConsumer implements Consumer {
   async #stop(): Promise<void> {
     clearInterval(this.#watchdog)
     this.#stopping.abort(new UnavailableError('kafka', new Error('the consumer is closed')))
-    await Promise.race([this.#running, sleep(stopMs)])
+    await atMost(stopMs, this.#running)
     this.#readers.clear()
     this.#client.close()
   }
@@ -206,12 +213,12 @@ export class KafkaConsumer implements Consumer {
       this.#linger(reader)
     }
     if (isLost) this.#readers.clear()
-    await Promise.race([Promise.all(readers.flatMap(({ ended }) => ended ?? [])), sleep(handlersEndMs)])
+    await atMost(handlersEndMs, Promise.all(readers.flatMap(({ ended }) => ended ?? [])))
     const { log } = this.#parts
     const told = (this.#handlers.revoked?.(readers.map(({ at }) => at)) ?? Promise.resolve()).catch((err: unknown) =>
       log.error({ err }, 'handing partitions over failed'),
     )
-    await Promise.race([told, sleep(handOverMs)])
+    await atMost(handOverMs, told)
     this.#readers.clear()
     log.info({ group: this.#groupId, partitions: readers.length, isLost }, 'partitions revoked')
   }
