@@ -67,31 +67,35 @@ async function expectAllOnce(forwarding: Forwarding, running: readonly ThumpProc
   expect(lags.map(([, lag]) => lag)).toEqual(['0', '0', '0'])
 }
 
-test('three forwarders, one killed every two seconds, a rebalance every second: nothing lost, nothing twice', async () => {
-  const forwarding = await begin()
-  const forwarders = runForwarders(forwarding.yaml, 3)
-  await forwarders.startAll()
-  const traffic = forwarding.flow()
-  const stopping = new AbortController()
-  // Joins the forwarders' group and leaves it again, and reads what it is given without ever committing.
-  const rebalancing = (async () => {
-    while (!stopping.signal.aborted) {
-      const options = { role: 'forwarder', topics: ['APP'], startAt: 'beginning' } as const
-      const { stop } = await forwarding.transport.createConsumer(options, { records: async () => {} })
-      await sleep(1000, stopping.signal).catch(() => {})
-      await stop()
+test(
+  'three forwarders, one killed every two seconds, a rebalance every second: nothing lost, nothing twice',
+  async () => {
+    const forwarding = await begin()
+    const forwarders = runForwarders(forwarding.yaml, 3)
+    await forwarders.startAll()
+    const traffic = forwarding.flow()
+    const stopping = new AbortController()
+    // Joins the forwarders' group and leaves it again, and reads what it is given without ever committing.
+    const rebalancing = (async () => {
+      while (!stopping.signal.aborted) {
+        const options = { role: 'forwarder', topics: ['APP'], startAt: 'beginning' } as const
+        const { stop } = await forwarding.transport.createConsumer(options, { records: async () => {} })
+        await sleep(1000, stopping.signal).catch(() => {})
+        await stop()
+      }
+    })()
+    const die = dice(firstSeed)
+    for (let kill = 0; kill < 5 * rounds; kill++) {
+      await sleep(2000)
+      await forwarders.replace(Math.floor(die() * 3))
     }
-  })()
-  const die = dice(firstSeed)
-  for (let kill = 0; kill < 5 * rounds; kill++) {
-    await sleep(2000)
-    await forwarders.replace(Math.floor(die() * 3))
-  }
-  await traffic.stop()
-  stopping.abort()
-  await rebalancing
-  await expectAllOnce(forwarding, forwarders.running)
-}, 480_000 * rounds)
+    await traffic.stop()
+    stopping.abort()
+    await rebalancing
+    await expectAllOnce(forwarding, forwarders.running)
+  },
+  480_000 * rounds,
+)
 
 const seeds = Array.from({ length: rounds }, (_, index) => firstSeed + index)
 

@@ -40,12 +40,12 @@ const campaigns: readonly Campaign[] = [
     files: ['test/integration/embedded', 'test/integration/storage/sqlite-damage'],
     env: { THUMP_SEED: seed, THUMP_KILLS: '200', THUMP_FLIPS: '2000' },
   },
-<<<<<<< HEAD
   { project: 'unit', files: ['test/unit/agent/fuzz'], env: { THUMP_FUZZ_RUNS: '50000' } },
-  { project: 'e2e', files: ['test/faults'], env: { THUMP_KILL_ROUNDS: '5' } },
-=======
-  { project: 'e2e', files: ['test/faults'], env: { THUMP_SEED: seed, THUMP_KILL_ROUNDS: '5', THUMP_FORWARD_ROUNDS: '20' } },
->>>>>>> 86bb2fa (A consumer that is let go of leaves no timer behind; what the store refuses, outcomes and settings written down)
+  {
+    project: 'e2e',
+    files: ['test/faults'],
+    env: { THUMP_SEED: seed, THUMP_KILL_ROUNDS: '5', THUMP_FORWARD_ROUNDS: '20' },
+  },
   {
     project: 'e2e',
     files: ['test/e2e/quiet-broker'],
