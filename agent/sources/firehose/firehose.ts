@@ -2,22 +2,22 @@ import { once } from 'node:events'
 import type { Clock } from '../../../runtime/clock.ts'
 import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
-import { backoffMs, sleep } from '../../../runtime/retry.ts'
+import { sleep } from '../../../runtime/retry.ts'
 import type { Started } from '../../../runtime/shutdown.ts'
 import type { AmqpOptions } from '../../broker/connection.ts'
 import type { ManagementAccount } from '../../broker/management.ts'
-import type { Emitted } from '../../../event/encode.ts'
 import { selfEvent, type SelfReport } from '../../self-events.ts'
 import type { Emit, Identity, Source, SourceStatus } from '../../source.ts'
 import { type BodyOptions, createBodyDescriber, type Mask } from './body.ts'
 import { createCoverageMeter } from './coverage-meter.ts'
 import { coverageReport } from './coverage-report.ts'
-import { diagnoseFirehose, traceCommand } from './diagnosis.ts'
+import { traceCommand } from './diagnosis.ts'
 import { advanceGuard, type GuardState, openState, type Reading, restOf } from './guard.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createLane, type Lane } from './lane.ts'
 import { maxQueueLength } from './queue.ts'
-import { runSession, type Tally } from './session.ts'
+import { type LaneDeps, runLane } from './run-lane.ts'
+import type { Tally } from './session.ts'
 import { createFirehoseTelemetry } from './telemetry.ts'
 import type { SwitchedOn } from './switched.ts'
 import { createTracingKeeper } from './tracing.ts'
@@ -142,92 +142,29 @@ class Firehose implements SourceStatus {
   }
 
   async run(): Promise<void> {
-    await Promise.all([this.#look(), ...this.#lanes.map((lane) => this.#consume(lane))])
+    await Promise.all([this.#look(), ...this.#lanes.map((lane) => runLane(this.#laneDeps(), lane))])
     await this.#tracing.restore(AbortSignal.timeout(3000))
   }
 
-  async #consume(lane: Lane): Promise<void> {
-    const { signal } = this.stopping
-    const backoff = this.#deps.backoff ?? { baseMs: 500, maxMs: 30_000 }
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      await this.#untilOpen()
-      if (signal.aborted) return
-      await this.#untilHandedOn(lane)
-      const gate = this.#gate.signal
-      try {
-        await runSession(
-          {
-            ...this.#deps,
-            vhost: lane.vhost,
-            bindings: this.#deps.firehose,
-            telemetry: this.#telemetry,
-            describeBody: this.#describeBody,
-            mayPass: (nowMs) => this.#limit.take(nowMs),
-            nextSequence: () => this.#sequence++,
-            tally: lane.tally,
-            fillEveryMs: this.#lookEveryMs,
-            handOn: (batch) => this.#handOn(lane, batch),
-            onlyNode: (ends) => this.#onlyNode(lane, ends),
-            onConsuming: () => {
-              attempt = -1
-              lane.detail = undefined
-              this.#telemetry.consuming(lane.vhost)
-            },
-          },
-          AbortSignal.any([signal, gate]),
-        )
-      } catch (cause) {
-        lane.detail = 'connecting'
-        if (signal.aborted || gate.aborted) continue
-        const detail = diagnoseFirehose(cause, { user: this.#user, vhost: lane.vhost })
-        lane.detail = detail
-        this.#telemetry.failed(lane.vhost, cause, detail)
-      }
-      await sleep(backoffMs(backoff, Math.max(0, attempt), Math.random()), signal).catch(() => {})
+  #laneDeps(): LaneDeps {
+    return {
+      ...this.#deps,
+      bindings: this.#deps.firehose,
+      telemetry: this.#telemetry,
+      watcher: this.#watcher,
+      describeBody: this.#describeBody,
+      mayPass: (nowMs) => this.#limit.take(nowMs),
+      nextSequence: () => this.#sequence++,
+      fillEveryMs: this.#lookEveryMs,
+      untilOpen: () => this.#untilOpen(),
+      gate: () => this.#gate.signal,
+      stopping: this.stopping.signal,
+      givingUp: this.#givingUp.signal,
     }
-  }
-
-  /** A batch outlives its session: what was read is neither lost nor read twice, and nothing more is read before. */
-  #handOn(lane: Lane, batch: readonly Emitted[]): Promise<void> {
-    const { tally } = lane
-    const handedOn = this.#deps.emit.events(batch, this.#givingUp.signal).then(
-      () => {
-        tally.captured += batch.length
-        for (const { event } of batch) if (event.rabbitmq?.channel !== 0) tally.capturedCounted++
-      },
-      (cause: unknown) => {
-        if (!this.#givingUp.signal.aborted) throw cause
-        tally.dropped += batch.length
-        this.#telemetry.dropped('stopping', batch.length)
-      },
-    )
-    lane.handedOn = handedOn.catch(() => {})
-    return handedOn
-  }
-
-  async #untilHandedOn(lane: Lane): Promise<void> {
-    let isDone = false
-    const done = lane.handedOn.then(() => (isDone = true))
-    await Promise.race([done, new Promise((resolve) => void setImmediate(resolve))])
-    if (!isDone) lane.detail = 'waiting for the transport to take what was read'
-    await done
-  }
-
-  get #user(): string {
-    const { amqp } = this.#deps
-    return amqp.username ?? (decodeURIComponent(new URL(amqp.url[0] ?? 'amqp://guest@localhost').username) || 'guest')
   }
 
   get #lookEveryMs(): number {
     return this.#deps.lookEveryMs ?? 5000
-  }
-
-  /** Without the API it is not known whether there are other nodes: then only our own is read, if it has a name. */
-  async #onlyNode(lane: Lane, signal: AbortSignal): Promise<string | undefined> {
-    const { identity } = this.#deps
-    const found = this.#watcher ? await this.#watcher.onlyNode(signal).catch(() => identity.node()) : identity.node()
-    lane.isClustered = found !== undefined
-    return found
   }
 
   /** The guard's loop: a look, a decision, and what follows from it. */

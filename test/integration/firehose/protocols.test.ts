@@ -19,12 +19,14 @@ afterEach(async () => {
 const plugins = ['management', 'prometheus', 'mqtt', 'stomp', 'shovel', 'amqp1_0'].map((name) => `rabbitmq_${name}`)
 
 describe.each([
-  ['3.10', '/queue/to'],
-  ['4.0', '/queues/to'],
-] as const)('RabbitMQ %s', (version, address) => {
+  ['3.10', '/queue/to', ''],
+  // It stamps what comes in: latency is then by its clock.
+  ['4.0', '/queues/to', 'message_interceptors.incoming.set_header_timestamp.overwrite = true'],
+] as const)('RabbitMQ %s', (version, address, stamping) => {
   test('tells of MQTT, STOMP and AMQP 1.0 sessions as of any other, and its coverage is not fooled by them', async () => {
     const [mqttPort = 0, stompPort = 0] = await freePorts(2)
-    const extraConfig = `mqtt.listeners.tcp.1 = 127.0.0.1:${mqttPort}\nstomp.listeners.tcp.1 = 127.0.0.1:${stompPort}`
+    const listeners = `mqtt.listeners.tcp.1 = 127.0.0.1:${mqttPort}\nstomp.listeners.tcp.1 = 127.0.0.1:${stompPort}`
+    const extraConfig = `${listeners}\n${stamping}`
     const { value: broker, stop } = await startRabbitmq(version, { plugins, extraConfig })
     cleanups.push(stop)
     await broker.ctl('trace_on')
@@ -54,6 +56,9 @@ describe.each([
     const byStomp = await pairOf(({ rabbitmq }) => rabbitmq?.routing_keys?.[0] === 'stomped')
     expect(byStomp.publish.amqp).toMatchObject({ headers: { 'x-note': 'by stomp' }, body: { bytes: 5 } })
     expect(byStomp.deliver.rabbitmq).toMatchObject({ queue: 'stomped', exchange: 'amq.default' })
+
+    expect(byStomp.deliver.rabbitmq?.latency_clock).toBe(stamping === '' ? undefined : 'broker')
+    if (stamping !== '') expect(byStomp.deliver.rabbitmq?.latency_ms).toBeLessThan(60_000)
 
     // The broker's own shovel is an AMQP 1.0 client.
     const connection = await connect(broker.amqpUrl)

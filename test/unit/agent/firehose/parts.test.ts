@@ -52,13 +52,23 @@ describe('a body', () => {
   })
 
   test.each([
-    ['a bomb', gzipSync(Buffer.alloc(3 * 2 ** 20)), { content_encoding: 'gzip' }],
+    ['a bomb of gzip', gzipSync(Buffer.alloc(64 * 2 ** 20)), { content_encoding: 'gzip' }],
+    ['a bomb of deflate', deflateSync(Buffer.alloc(64 * 2 ** 20)), { content_encoding: 'deflate' }],
+    ['a bomb of zstd', zstdCompressSync(Buffer.alloc(64 * 2 ** 20)), { content_encoding: 'zstd' }],
     ['what is not packed as it says', Buffer.from('plain'), { content_encoding: 'gzip' }],
     ['bytes', Buffer.from([1, 2, 3, 0, 255]), {}],
     ['a declared picture', Buffer.from('GIF89a'), { content_type: 'image/gif' }],
     ['text in an unknown charset', Buffer.from('abc'), { content_type: 'text/plain; charset=x-none' }],
   ])('%s has only its length and hash', (_, body, properties) => {
     expect(Object.keys(describeBody(body, properties))).toEqual(['bytes', 'hmac'])
+  })
+
+  test('a bomb costs no more memory than what may be unpacked', () => {
+    const bomb = zstdCompressSync(Buffer.alloc(128 * 2 ** 20))
+    expect(bomb.length).toBeLessThan(100_000)
+    const before = process.memoryUsage().rss
+    describeBody(bomb, { content_encoding: 'zstd' })
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20)
   })
 
   test('is read by its charset', () => {
