@@ -44,8 +44,9 @@ const cli = yargs(process.argv.slice(2))
   .wrap(Math.min(110, process.stdout.columns ?? 110))
   .epilogue('Exit codes: 0 done, 1 failed, 2 wrong usage, 78 bad configuration.')
   .exitProcess(false)
-  .fail((message: string, error: Error | undefined) => {
-    throw error ?? new UsageError(message)
+  .fail((message: string, error: unknown) => {
+    // What a check answers with comes as a text.
+    throw error instanceof Error ? error : new UsageError(message)
   })
 
 // `thump events | head`: who reads no more wants no more.

@@ -9,6 +9,8 @@ import { systemClock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import { parseDuration } from '../runtime/config/values.ts'
 import { createHealth } from '../runtime/health.ts'
+import { ConfigError, type Problem } from '../runtime/errors.ts'
+import { silentLogger } from '../runtime/log.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { sleep } from '../runtime/retry.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
@@ -24,6 +26,15 @@ interface CaptureArgs extends GlobalArgs {
 
 /** Beside this file, with its extension: the image runs compiled code. */
 const guardProgram = join(import.meta.dirname, `capture-guard${extname(import.meta.filename)}`)
+
+const noBroker: Problem = {
+  file: 'thump.yaml',
+  line: 0,
+  column: 0,
+  path: 'agent.amqp',
+  message: 'a capture needs the broker: its url, a username and a password',
+  severity: 'error',
+}
 
 /** A narrow, timed look at the firehose, on standard output; nothing is stored, and tracing is left as it was found. */
 export const command: CommandModule<GlobalArgs, CaptureArgs> = {
@@ -51,23 +62,25 @@ export const command: CommandModule<GlobalArgs, CaptureArgs> = {
         choices: ['none', 'hash', 'excerpt', 'full'] as const,
         default: 'none' as const,
         describe: 'How much of the bodies',
+      })
+      .check(({ for: time, exchange, queue }) => {
+        if (parseDuration(time) === undefined) return `"${time}" is not a duration; write it as 30s or 10m`
+        if (exchange.length + queue.length > 0) return true
+        return 'name what to capture: --exchange orders, --queue orders.new; all of it: --exchange "#" --queue "#"'
       }),
   handler: async (argv) => {
-    const context = loadContext(argv)
-    const forMs = parseDuration(argv.for)
-    if (forMs === undefined) throw new Error(`"${argv.for}" is not a duration; write it as 30s or 10m`)
-    if (argv.exchange.length + argv.queue.length === 0)
-      throw new Error(
-        'name what to capture: --exchange orders, --queue orders.new; all of it: --exchange "#" --queue "#"',
-      )
-    await capture(context, argv, forMs)
+    const hasRead = await capture(loadContext(argv), argv, parseDuration(argv.for) ?? 0)
+    if (!hasRead) process.exitCode = 1
   },
 }
 
-async function capture(context: Context, argv: CaptureArgs, forMs: number): Promise<void> {
-  const { config, log, out, err, isTty, colour } = context
+/** Answers whether the firehose could be read at all. */
+async function capture(context: Context, argv: CaptureArgs, forMs: number): Promise<boolean> {
+  const { config, out, err, isTty, colour } = context
+  // What people need to know is said in words; the log is for those who ask for it.
+  const log = argv.logLevel === undefined ? silentLogger : context.log
   const { amqp } = config.agent
-  if (!amqp) throw new Error('a capture needs the broker: set agent.amqp')
+  if (!amqp) throw new ConfigError([noBroker])
   const ending = new AbortController()
   const onSignal = () => (ending.signal.aborted ? process.exit(1) : ending.abort(new Error('stopped')))
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
@@ -111,7 +124,7 @@ async function capture(context: Context, argv: CaptureArgs, forMs: number): Prom
   )
   const { value, stop } = await source.start()
   try {
-    await watch(value, forMs, ending.signal, err)
+    return await watch(value, forMs, ending.signal, err)
   } finally {
     await stop()
     guard?.stdin.end()
@@ -141,19 +154,22 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Until the time is over or a signal comes; says what keeps traces from coming, when that changes. */
+/** Until the time is over or a signal comes; says what keeps traces from coming, when that changes. Was it ever ready? */
 async function watch(
   status: SourceStatus,
   forMs: number,
   signal: AbortSignal,
   err: NodeJS.WritableStream,
-): Promise<void> {
+): Promise<boolean> {
   const endMs = performance.now() + forMs
   let told: string | undefined
+  let hasBeenReady = false
   while (!signal.aborted && performance.now() < endMs) {
-    const { detail } = status.ready()
+    const { ok, detail } = status.ready()
+    hasBeenReady ||= ok
     if (detail !== undefined && detail !== told && detail !== 'connecting') err.write(`${detail}\n`)
     told = detail
     await sleep(Math.min(500, endMs - performance.now()), signal).catch(() => {})
   }
+  return hasBeenReady
 }

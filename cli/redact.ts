@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { CommandModule } from 'yargs'
 import { openRedactor } from '../agent/open-redactor.ts'
+import { UnavailableError } from '../runtime/errors.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
 
 interface TestArgs extends GlobalArgs {
@@ -22,7 +23,9 @@ const test: CommandModule<GlobalArgs, TestArgs> = {
     let changed = 0
     const input = argv.file === '-' ? process.stdin : createReadStream(argv.file)
     // A file that cannot be read must fail the command: an unheard 'error' of the stream would be lost in readline.
-    const failed = new Promise<never>((_, reject) => void input.once('error', reject))
+    const failed = new Promise<never>(
+      (_, reject) => void input.once('error', (cause: Error) => reject(new UnavailableError(argv.file, cause))),
+    )
     const read = async () => {
       for await (const line of createInterface({ input, crlfDelay: Infinity })) {
         lines++

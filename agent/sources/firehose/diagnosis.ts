@@ -14,6 +14,9 @@ export function diagnoseFirehose(error: unknown, { user, vhost }: { user: string
     return `the broker refused the login of '${user}'; set its password: rabbitmqctl change_password ${quoted(user)} …`
   if (/vhost .* not found|NOT_ALLOWED - vhost/i.test(text))
     return `there is no vhost '${vhost}' (agent.firehose.vhosts)`
+  // All that the library tells of a vhost that the broker did not open.
+  if (/got <ConnectionClose/.test(text))
+    return `the broker did not open vhost '${vhost}': it does not exist, or '${user}' has no rights there; run: ${permissionCommand(user, vhost)}`
   if (/ACCESS_REFUSED|NOT_ALLOWED/i.test(text))
     return `'${user}' may not read the firehose of vhost '${vhost}'; run: ${permissionCommand(user, vhost)}`
   return text.slice(0, 300)
