@@ -154,6 +154,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** For the connection, and for somebody to switch tracing on. */
+const patienceMs = 30_000
+
 /** Until the time is over or a signal comes; says what keeps traces from coming, when that changes. Was it ever ready? */
 async function watch(
   status: SourceStatus,
@@ -161,11 +164,13 @@ async function watch(
   signal: AbortSignal,
   err: NodeJS.WritableStream,
 ): Promise<boolean> {
-  const endMs = performance.now() + forMs
+  // The time counts from the first moment that something can be seen.
+  let endMs = performance.now() + Math.max(forMs, patienceMs)
   let told: string | undefined
   let hasBeenReady = false
   while (!signal.aborted && performance.now() < endMs) {
     const { ok, detail } = status.ready()
+    if (ok && !hasBeenReady) endMs = performance.now() + forMs
     hasBeenReady ||= ok
     if (detail !== undefined && detail !== told && detail !== 'connecting') err.write(`${detail}\n`)
     told = detail
