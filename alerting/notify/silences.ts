@@ -44,8 +44,20 @@ export function matchesAll(alert: AlertRecord, matchers: readonly Matcher[]): bo
     const text = fieldText(alert, name) ?? ''
     if (op === '=') return text === value
     if (op === '!=') return text !== value
-    return RE2JS.compile(value).matches(text) === (op === '=~')
+    return patternOf(value).matches(text) === (op === '=~')
   })
+}
+
+const patterns = new Map<string, RE2JS>()
+
+/** A storm asks the same few patterns many thousand times. */
+function patternOf(text: string): RE2JS {
+  const known = patterns.get(text)
+  if (known) return known
+  const compiled = RE2JS.compile(text)
+  if (patterns.size >= 1000) patterns.clear()
+  patterns.set(text, compiled)
+  return compiled
 }
 
 /** Silences, durable; who asks decides whom to tell. */

@@ -1,3 +1,6 @@
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -219,12 +222,53 @@ describe('a command', () => {
   })
 })
 
-describe('a proxy', () => {
-  test('is used where the channel names one', async () => {
+describe('a proxy and a CA of the company', () => {
+  test.each(media)('%s goes by the proxy its channel names', async (_, config, accepted) => {
     const proxy = await httpReceiver()
-    const { send } = open({ type: 'webhook', url: 'http://hooks.example.com/x', proxy: proxy.url })
+    proxy.answer(accepted)
+    const { send } = open({ ...config('http://medium.example.com'), proxy: proxy.url })
     expect((await send()).kind).toBe('ok')
-    expect(proxy.requests[0]!.path).toBe('http://hooks.example.com/x')
+    expect(proxy.requests[0]!.path).toMatch(/^http:\/\/medium\.example\.com/u)
+  })
+
+  test.each(media)('%s is trusted by the CA its channel names, and by no other', async (_, config, accepted) => {
+    const { ca, cert, key } = await makeCertificates()
+    const dir = mkdtempSync(join(tmpdir(), 'thump-ca-'))
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    writeFileSync(join(dir, 'ca.pem'), ca)
+    const { value: receiver, stop } = await startHttpReceiver({ tls: { key, cert } })
+    onTestFinished(stop)
+    receiver.answer(accepted)
+    expect((await open({ ...config(receiver.url), tls: { ca: join(dir, 'ca.pem') } }).send()).kind).toBe('ok')
+    expect((await open(config(receiver.url)).send()).kind).toBe('retry')
+  })
+
+  test('mail goes by a proxy that opens tunnels', async () => {
+    const smtp = await smtpReceiver()
+    const asked: string[] = []
+    const proxy = createServer()
+    proxy.on('connect', ({ url = '' }, socket: Duplex) => {
+      asked.push(url)
+      const onwards = connect(smtp.port, '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n')
+        onwards.pipe(socket).pipe(onwards)
+      })
+      onwards.on('error', () => socket.destroy())
+      socket.on('error', () => onwards.destroy())
+    })
+    await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void proxy.close())
+    const { port } = proxy.address() as AddressInfo
+    const { send } = open({
+      type: 'email',
+      smtp: { host: 'mail.example.com', port: 25, tls: 'none' },
+      from: 'thump@example.com',
+      to: ['a@example.com'],
+      proxy: `http://127.0.0.1:${port}`,
+    })
+    expect(await send()).toMatchObject({ kind: 'ok' })
+    expect(asked).toEqual(['mail.example.com:25'])
+    expect(smtp.mails).toHaveLength(1)
   })
 })
 

@@ -188,6 +188,24 @@ describe('on duty', () => {
     })
   })
 
+  test('a channel is tried, and a rule’s message looked at, by command line', async () => {
+    const { bench, receiver } = await onDuty()
+    const config = `
+dataDir: ${bench.dir}
+alerting:
+  rules: [${bench.dir}/rules/*.yaml]
+  channels: {hook: {type: webhook, url: "${receiver.url}"}, gone: {type: webhook, url: "http://127.0.0.1:9"}}
+`
+    const run = (...args: string[]) => thump(['notify', ...args], { config })
+    expect(await run('test', 'hook')).toMatchObject({ code: 0, stdout: 'hook: accepted (HTTP 200)\n' })
+    expect(JSON.parse(receiver.requests[0]!.body)).toMatchObject({ reason: 'test' })
+    expect(await run('test', 'gone')).toMatchObject({ code: 1, stderr: expect.stringContaining('gone: not accepted') })
+    expect((await run('preview', '--rule', 'queue-deleted')).stdout).toContain('CRITICAL queue orders deleted by app')
+    expect((await run('preview', '--rule', 'queue-deleted', '--output', 'html')).stdout).toContain('<!doctype html>')
+    const blocks = JSON.parse((await run('preview', '--rule', 'queue-deleted', '--output', 'slack')).stdout) as object
+    expect(blocks).toMatchObject({ text: expect.stringContaining('queue orders deleted by app') })
+  })
+
   test('a page of another site can do nothing', async () => {
     const { url } = await onDuty()
     const headers = { origin: 'http://evil.example', 'content-type': 'application/json' }
