@@ -6,6 +6,7 @@ import { composeNotice, episodesOf } from './compose.ts'
 import type { DeadChannels } from './dead-channel.ts'
 import type { Deliveries, Delivery } from './deliveries.ts'
 import { answerOfFailure } from './http.ts'
+import { createGroups } from './groups.ts'
 import type { Notice } from './notice.ts'
 import type { Picker } from './picker.ts'
 import type { Related } from './related.ts'
@@ -119,7 +120,7 @@ export class ChannelWorker {
     }
     picker.sent(delivery, monotonic())
     const notice = await this.#withContext(composed)
-    const ref = refOf(db, delivery)
+    const ref = notice.digest ? createGroups(db).refOf(delivery) : refOf(db, delivery)
     const answer = await channel
       .send(notice, {
         signal: this.#breakOff.signal,

@@ -2,6 +2,7 @@ import type { StateDatabase } from '../state/database.ts'
 import { readAlert, readTransitions } from '../state/outbox.ts'
 import type { AlertRecord } from '../transition.ts'
 import type { Delivery } from './deliveries.ts'
+import { createGroups } from './groups.ts'
 import type { Notice } from './notice.ts'
 import { threadOf } from './thread.ts'
 
@@ -65,9 +66,11 @@ function composeDigest(db: StateDatabase, delivery: Delivery, showsAtLeast: numb
   const alerts = members.map((member) => recordOf(db, member)).filter((record) => record !== undefined)
   const [first, ...rest] = alerts.toSorted((a, b) => rankOf(members, b) - rankOf(members, a))
   if (!first) return undefined
+  const group = createGroups(db).of(delivery)
   return {
     id: noticeId(delivery),
     kind: 'digest',
+    ...(group && { group }),
     alerts: [first, ...rest],
     digest: {
       total,

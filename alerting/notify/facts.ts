@@ -142,16 +142,26 @@ function eventLine(event: ThumpEvent, { timezone }: Wording): string {
   return `${time}${oneLine(typeof event.message === 'string' ? event.message : '', 300)}`
 }
 
-function digestStory({ alerts, note }: Notice, digest: NonNullable<Notice['digest']>, wording: Wording): Story {
+function digestTitle({ kind, group, alerts }: Notice, digest: NonNullable<Notice['digest']>): string {
+  if (kind === 'group' && group)
+    return `GROUP of ${group.firing + group.resolved} alerts: ${group.firing} firing, ${group.resolved} resolved`
+  const [alert] = alerts
+  if (digest.total === 1) return `${stateWord(alert, 'digest')} ${oneLine(alert.summary) || alert.ruleId}`
+  const shown = digest.shown < digest.total ? `, ${digest.shown} of them shown` : ''
+  return `DIGEST ${digest.total} alerts of ${digest.rules.length} ${digest.rules.length === 1 ? 'rule' : 'rules'}${shown}`
+}
+
+function digestStory(notice: Notice, digest: NonNullable<Notice['digest']>, wording: Wording): Story {
+  const { alerts, note, kind, group } = notice
   const worst = alerts[0]
   const link = overviewLink(wording)
-  const shown = digest.shown < digest.total ? `, ${digest.shown} of them shown` : ''
+  const isGroup = kind === 'group' && group !== undefined
   return {
-    title: `DIGEST ${digest.total} alerts of ${digest.rules.length} ${digest.rules.length === 1 ? 'rule' : 'rules'}${shown}`,
-    isResolved: alerts.every(({ state }) => state === 'resolved'),
+    title: digestTitle(notice, digest),
+    isResolved: isGroup ? group.firing === 0 : alerts.every(({ state }) => state === 'resolved'),
     severity: worst.severity,
     description: `In one message: ${digest.reason}.`,
-    facts: digest.rules.slice(0, 20).map(({ rule, count }) => fact(rule, count)),
+    facts: isGroup ? [] : digest.rules.slice(0, 20).map(({ rule, count }) => fact(rule, count)),
     lines: alerts.map(
       (alert) =>
         `${zonedTime(alert.firstSeenMs, wording.timezone)} ${stateWord(alert, 'digest')} ${oneLine(alert.summary) || alert.ruleId}`,

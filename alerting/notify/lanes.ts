@@ -1,5 +1,6 @@
 import type { StateDatabase } from '../state/database.ts'
 import type { Delivery, Deliveries } from './deliveries.ts'
+import { createGroups } from './groups.ts'
 import type { Lane } from './lane-names.ts'
 
 interface LaneRow {
@@ -22,6 +23,7 @@ const reasons: ReadonlyArray<readonly [RegExp, string]> = [
 
 /** Deliveries that gather to be told in one message. */
 export function createLanes(db: StateDatabase, deliveries: Deliveries) {
+  const groups = createGroups(db)
   /** Makes one digest of members that are chosen by a condition; returns its id. */
   function gather(channel: string, name: string, maxItems: number, nowMs: number, members: Members): number {
     const { total, seq, rank, alert } = db
@@ -67,7 +69,8 @@ export function createLanes(db: StateDatabase, deliveries: Deliveries) {
       )
       .get(channel, lane) as { threads: number; last: number | null }
     if (last === null) return
-    if (threads > 1) {
+    // What comes to a group that has its message already is part of it, however little.
+    if (threads > 1 || groups.isOpen(channel, lane)) {
       gather(channel, lane, max_items, nowMs, members)
       return
     }
@@ -84,7 +87,8 @@ export function createLanes(db: StateDatabase, deliveries: Deliveries) {
     /** Puts one delivery into its lane. */
     enter({ id, channel }: Delivery, { name, waitMs, everyMs, maxItems }: Lane, nowMs: number): void {
       db.prepare(
-        `INSERT INTO notify_lanes VALUES (?, ?, ?, ?, NULL, ?, ?, ?) ON CONFLICT DO UPDATE SET
+        `INSERT INTO notify_lanes (channel, lane, first_ms, latest_ms, last_ms, wait_ms, every_ms, max_items)
+           VALUES (?, ?, ?, ?, NULL, ?, ?, ?) ON CONFLICT DO UPDATE SET
            first_ms = COALESCE(first_ms, excluded.first_ms), latest_ms = excluded.latest_ms,
            wait_ms = excluded.wait_ms, every_ms = excluded.every_ms, max_items = excluded.max_items`,
       ).run(channel, name, nowMs, nowMs, waitMs, everyMs, maxItems)
@@ -118,7 +122,9 @@ export function createLanes(db: StateDatabase, deliveries: Deliveries) {
     },
     /** Forgets lanes that no longer delay anything. */
     prune(nowMs: number): void {
-      db.prepare('DELETE FROM notify_lanes WHERE first_ms IS NULL AND COALESCE(last_ms, 0) + every_ms < ?').run(nowMs)
+      db.prepare(
+        'DELETE FROM notify_lanes WHERE first_ms IS NULL AND root IS NULL AND COALESCE(last_ms, 0) + every_ms < ?',
+      ).run(nowMs)
     },
   }
 }

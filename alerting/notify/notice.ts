@@ -9,6 +9,7 @@ export const noticeKinds = [
   'fallback',
   'acked',
   'digest',
+  'group',
   'test',
 ] as const
 export type NoticeKind = (typeof noticeKinds)[number]
@@ -21,6 +22,14 @@ export interface Digest {
   readonly rules: ReadonlyArray<{ readonly rule: string; readonly count: number }>
   /** Why they come together, as a sentence's end: `more than the channel takes`. */
   readonly reason: string
+}
+
+/** How a group stands that a medium shows in one message. */
+export interface Group {
+  readonly firing: number
+  readonly resolved: number
+  /** Some of them, what fires first. */
+  readonly alerts: readonly AlertRecord[]
 }
 
 /** What is known around an alert beside itself. */
@@ -41,6 +50,8 @@ export interface Notice {
   /** At least one; of a digest those that are shown. */
   readonly alerts: readonly [AlertRecord, ...AlertRecord[]]
   readonly digest?: Digest
+  /** Of a digest that is part of a group. */
+  readonly group?: Group
   readonly context?: Context
   /** Why this one comes, where its kind does not say it: `not acknowledged for 15m`. */
   readonly note?: string

@@ -41,4 +41,7 @@ export const notifySchema: readonly string[] = [
   `ALTER TABLE notify_alerts ADD COLUMN close_note TEXT;
    CREATE INDEX notify_alerts_threads ON notify_alerts (thread, updated_ms);
    ALTER TABLE silences ADD COLUMN noticed INTEGER NOT NULL DEFAULT 0;`,
+  // Of a group that a medium shows in one message: that message, and the delivery it began with.
+  `ALTER TABLE notify_lanes ADD COLUMN ref TEXT;
+   ALTER TABLE notify_lanes ADD COLUMN root INTEGER;`,
 ]

@@ -2,6 +2,7 @@ import type { AlertingConfig } from '../../runtime/config/schema-alerting.ts'
 import type { Journal } from '../journal.ts'
 import type { StateDatabase } from '../state/database.ts'
 import { type Deliveries, type Delivery, type Fallback, resendNote } from './deliveries.ts'
+import { createGroups } from './groups.ts'
 import type { Notice } from './notice.ts'
 import { afterTelling, readThrottle, writeThrottle } from './throttle.ts'
 import { spanOf } from './times.ts'
@@ -15,6 +16,7 @@ export interface SettlerDeps {
 
 /** What follows from an answer: each is one transaction, so that a crash leaves either all of it or none. */
 export function createSettler({ db, deliveries, journal, config }: SettlerDeps) {
+  const groups = createGroups(db)
   /** Repeats count from here: the confirmed delivery. */
   function told(
     { channel }: Delivery,
@@ -98,6 +100,7 @@ export function createSettler({ db, deliveries, journal, config }: SettlerDeps) 
         if (delivery.kind === 'digest') {
           told(delivery, 'batch', delivery.id, undefined, resendMs, nowMs)
           settleBatch(delivery.id, 'done', nowMs)
+          groups.told(delivery, answer.ref, notice.group)
           return
         }
         if (delivery.kind !== 'resolved') told(delivery, 'id', delivery.id, answer.ref, resendMs, nowMs)

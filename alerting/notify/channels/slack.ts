@@ -8,7 +8,7 @@ import { slackMessage, type SlackMessage } from './slack-blocks.ts'
 
 type SlackConfig = Extract<ChannelConfig, { type: 'slack' }>
 
-/** By an incoming webhook: one message a change. By a bot's token: one message an alert, edited, with its story in the thread. */
+/** By an incoming webhook: one message a change. By a bot's token: one message an alert or group, edited, with its story in the thread. */
 export function openSlack(name: string, config: SlackConfig, wording: Wording): Channel {
   const write: Write = (notice) => slackMessage(notice, wording, config.signingSecret !== undefined)
   if (config.webhookUrl) {
@@ -35,18 +35,20 @@ type Write = (notice: Notice) => SlackMessage
 function openBot(bot: Bot, config: SlackConfig, write: Write): Channel {
   const http = createHttpClient(config)
   return {
-    send: (notice, attempt) => tellByBot(bot, http, notice, write(notice), attempt),
+    send(notice, attempt) {
+      const message = write(notice)
+      return tellByBot(bot, http, { message, overview: notice.group ? write(overviewOf(notice)) : message }, attempt)
+    },
     close: () => http.close(),
     showsAcks: true,
   }
 }
 
-/** Edits the alert's first message where there is one, and says what is new in its thread. */
+/** Edits the first message of the alert or group where there is one, and says what is new in its thread. */
 async function tellByBot(
   { token, target, apiUrl }: Bot,
   http: HttpClient,
-  notice: Notice,
-  message: SlackMessage,
+  { message, overview }: { readonly message: SlackMessage; readonly overview: SlackMessage },
   { ref, signal, nowMs }: Attempt,
 ): Promise<Answer> {
   const call = async (method: string, body: Record<string, unknown>): Promise<Answer> => {
@@ -60,17 +62,24 @@ async function tellByBot(
   }
   try {
     const { channel, ts } = placeOf(ref)
-    if (ts === undefined || notice.digest) return await call('chat.postMessage', { channel: target, ...message })
-    const edited = await call('chat.update', { channel, ts, ...message })
+    if (ts === undefined) return await call('chat.postMessage', { channel: target, ...overview })
+    const edited = await call('chat.update', { channel, ts, ...overview })
     // Gone or too old to be edited: the reply in its thread still tells it.
     if (edited.kind === 'retry' || edited.kind === 'retryAfter') return edited
-    // The thread tells the change in one line; the message above it has the rest.
+    // The thread tells an alert's change in one line, for the message above has the rest; a group's news are nowhere else.
     const { text, blocks } = message
-    const reply = await call('chat.postMessage', { channel, thread_ts: ts, text, blocks: blocks.slice(0, replyBlocks) })
+    const news = overview === message ? blocks.slice(0, replyBlocks) : blocks
+    const reply = await call('chat.postMessage', { channel, thread_ts: ts, text, blocks: news })
     return reply.kind === 'ok' && ref !== undefined ? { ...reply, ref } : reply
   } catch (error) {
     return answerOfFailure(error)
   }
+}
+
+/** The group as it stands, in place of the digest that brings news of it. */
+function overviewOf(notice: Notice): Notice {
+  const [first, ...rest] = notice.group?.alerts ?? []
+  return first ? { ...notice, kind: 'group', alerts: [first, ...rest] } : notice
 }
 
 function placeOf(ref: string | undefined): { channel?: string; ts?: string } {

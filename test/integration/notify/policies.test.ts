@@ -171,6 +171,52 @@ describe('floods', () => {
     expect(storyOf(receiver).toSorted()).toEqual(['digest 2', 'firing c'])
   })
 
+  test('Slack’s bot shows a group in one message: edited as it changes, news in its thread, over with its last alert', async () => {
+    const receiver = await httpReceiver()
+    let posted = 0
+    receiver.answer(({ path }) => ({
+      body: JSON.stringify({ ok: true, channel: 'C1', ts: path.endsWith('postMessage') ? `1.${++posted}` : '1.1' }),
+    }))
+    const clock = { offsetMs: 0 }
+    const bot = { type: 'slack', token: 'xoxb', channel: '#ops', apiUrl: `${receiver.url}/` }
+    const alerter = await startAlerter(
+      { channels: { bot }, routes: [{ to: ['bot'], group: { by: ['vhost'], wait: '5s', interval: '10s' } }] },
+      { clock },
+    )
+    const of = (queue: string) =>
+      orders({ key: { 'rabbitmq.vhost': '/', 'rabbitmq.queue': queue }, summary: `${queue} gone` })
+    const [a, b, c, d, e] = [of('a'), of('b'), of('c'), of('d'), of('e')]
+    const pass = passing(clock, () => alerter)
+    const told = async (count: number) => {
+      const laned = alerter.db.prepare("SELECT COUNT(*) AS are FROM notify_deliveries WHERE state = 'laned'")
+      await eventually(() => (laned.get() as { are: number }).are > 0)
+      pass(11_000)
+      await receiver.received(count)
+      const open = alerter.db.prepare("SELECT COUNT(*) AS are FROM notify_deliveries WHERE state != 'done'")
+      await eventually(() => (open.get() as { are: number }).are === 0)
+    }
+    alerter.decide(firing(a), firing(b))
+    await told(1)
+    alerter.decide(firing(c), resolved(a))
+    await told(3)
+    alerter.decide(resolved(b), resolved(c))
+    await told(5)
+    alerter.decide(firing(d), firing(e))
+    await told(6)
+    const calls = receiver.requests.map(({ path, body }) => {
+      const { text, ts, thread_ts: thread } = JSON.parse(body) as { text: string; ts?: string; thread_ts?: string }
+      return `${path.slice(6)} ${ts ?? thread ?? '-'} ${text.replace(/^\S+ /u, '')}`
+    })
+    expect(calls).toEqual([
+      'postMessage - GROUP of 2 alerts: 2 firing, 0 resolved',
+      'update 1.1 GROUP of 3 alerts: 2 firing, 1 resolved',
+      'postMessage 1.1 DIGEST 2 alerts of 1 rule',
+      'update 1.1 GROUP of 3 alerts: 0 firing, 3 resolved',
+      'postMessage 1.1 DIGEST 2 alerts of 1 rule',
+      'postMessage - GROUP of 2 alerts: 2 firing, 0 resolved',
+    ])
+  })
+
   test('a flapping alert is throttled, and told with the number of its episodes', async () => {
     const { receiver, decide, pass, settled, waiting } = await one()
     const throttle = { firstMs: 10 * minute, doubleUntilMs: 60 * minute }
