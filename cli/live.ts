@@ -19,6 +19,8 @@ export interface Live {
 const topics = ['APP', 'AMQP', 'METRIC', 'THUMP'] as const
 /** Enough to know an event again that a search and the log both give. */
 const maxRemembered = 20_000
+/** A search that takes so long is overtaken, rather than the memory filled. */
+const maxHeld = 10_000
 
 /** Begins before the first search, so that nothing falls between what is stored and what arrives. */
 export async function startLive(
@@ -40,19 +42,24 @@ export async function startLive(
   const hand = (event: ThumpEvent) => {
     if (isNew(event)) onEvent(event)
   }
+  const release = () => {
+    const waiting = held ?? []
+    held = undefined
+    for (const event of waiting) hand(event)
+  }
   const following = await followEvents({
     transport,
     topics,
     role: `events-${process.pid}`,
-    onEvent: (event) => (held ? void held.push(event) : hand(event)),
+    onEvent(event) {
+      held?.push(event)
+      if (!held) hand(event)
+      else if (held.length >= maxHeld) release()
+    },
   })
   shutdown.own('follow', following)
   return {
-    release() {
-      const waiting = held ?? []
-      held = undefined
-      for (const event of waiting) hand(event)
-    },
+    release,
     show(event, print) {
       if (isNew(event)) print(event)
     },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { topicNames } from '../../event/topics.ts'
@@ -31,9 +31,11 @@ export function createInboxProducer(dir: string): Producer & { isConnected(): bo
       const inbox = inboxDir(dir)
       try {
         mkdirSync(inbox, { recursive: true, mode: 0o750 })
+        const path = join(inbox, `${String(Date.now()).padStart(15, '0')}-${randomUUID()}.json`)
         if (readdirSync(inbox).length >= maxWaiting)
           throw new Error(`${maxWaiting} records wait in it already: is thump up running?`)
-        writeDurably(join(inbox, `${String(Date.now()).padStart(15, '0')}-${randomUUID()}.json`), encode(records))
+        writeDurably(path, encode(records))
+        giveToOwner(dir, [inbox, path])
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause)
         return Promise.reject(new ThumpError('THUMP_UNAVAILABLE', `${inbox} takes no records: ${why}`, { cause }))
@@ -43,15 +45,28 @@ export function createInboxProducer(dir: string): Producer & { isConnected(): bo
   }
 }
 
+/** What an administrator leaves must be readable to the account that Thump runs as. */
+function giveToOwner(dir: string, paths: readonly string[]): void {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(dir)
+  for (const path of paths) chownSync(path, uid, gid)
+}
+
 /** Takes in what other processes left, in the order it came, until stopped. */
 export function startInbox(dir: string, producer: Producer, log: Logger): Started<undefined> {
   const stopping = new AbortController()
   const { signal } = stopping
   const running = (async () => {
-    while (!signal.aborted) {
-      await takeInbox(dir, producer, log, signal).catch((err: unknown) => {
-        if (!signal.aborted) log.error({ err, dir }, 'records left by other processes cannot be taken in')
-      })
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        await takeInbox(dir, producer, log, signal)
+        if (failures > 0) log.info({ failures }, 'records left by other processes are taken in again')
+        failures = 0
+      } catch (err) {
+        // Told once, however long it lasts.
+        if (!signal.aborted && failures++ === 0)
+          log.error({ err, dir }, 'records left by other processes cannot be taken in')
+      }
       await sleep(lookEveryMs, signal).catch(() => {})
     }
   })()
