@@ -33,6 +33,11 @@ export const verbs: readonly Verb[] = [
     describe: 'Check the configuration and its rule files; exits 78 on a problem',
     load: () => import('./check-config.ts'),
   },
+  {
+    command: 'doctor',
+    describe: 'Ask everything Thump needs, and say what mends it; exits 1 on a failure',
+    load: () => import('./doctor.ts'),
+  },
   { command: 'config', describe: 'Print the effective configuration', load: () => import('./config.ts') },
   { command: 'events', describe: 'Search what is stored, or follow live', load: () => import('./events.ts') },
   {

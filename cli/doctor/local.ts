@@ -1,0 +1,101 @@
+import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs'
+import { explainPath } from '../../agent/sources/log-files/explain.ts'
+import { checkRuleFiles } from '../../alerting/check-files.ts'
+import { expandGlobs } from '../../alerting/expand-globs.ts'
+import { readRuleFiles } from '../../alerting/rule-files.ts'
+import { Secret } from '../../runtime/config/secret.ts'
+import type { Context } from '../context.ts'
+import { fail, type Finding, ok, reasonOf, warn } from './finding.ts'
+
+const leastFreeBytes = 1 << 30
+
+/** The folder Thump keeps its places and state in. */
+export function checkDataDir({ config }: Context): Promise<Finding[]> {
+  const { dataDir } = config
+  try {
+    if (!existsSync(dataDir)) mkdirSync(dataDir, { recursive: true })
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+    const { bavail, bsize } = statfsSync(dataDir)
+    const free = bavail * bsize
+    const text = `${dataDir}: writable, ${(free / 2 ** 30).toFixed(1)} GiB free`
+    return Promise.resolve([
+      free < leastFreeBytes ? warn('data', text, `free space on the disk of ${dataDir}`) : ok('data', text),
+    ])
+  } catch (error) {
+    const fix = `install -d -o "$(id -un)" -m 750 ${dataDir}`
+    return Promise.resolve([fail('data', `${dataDir} cannot be written: ${reasonOf(error)}`, fix)])
+  }
+}
+
+/** A secret in the file itself is read by whoever reads the file. */
+export function checkSecrets({ config, origins, file }: Context): Promise<Finding[]> {
+  const plain: string[] = []
+  const walk = (value: unknown, path: string) => {
+    const origin = origins.get(path)
+    if (value instanceof Secret) {
+      if (file !== undefined && origin?.startsWith(`${file}:`)) plain.push(path)
+    } else if (typeof value === 'object' && value !== null)
+      for (const [key, inner] of Object.entries(value)) walk(inner, path === '' ? key : `${path}.${key}`)
+  }
+  walk(config, '')
+  return Promise.resolve(
+    plain.map((path) =>
+      warn(
+        'secrets',
+        `${path} is written plainly at ${origins.get(path) ?? file ?? ''}`,
+        `put it into a file of mode 600 and set ${path}File`,
+      ),
+    ),
+  )
+}
+
+/** Which files the agent follows, and whether it may read them. */
+export function checkLogs({ config }: Context): Promise<Finding[]> {
+  const { logs } = config.agent
+  if (logs.length === 0) return Promise.resolve([warn('logs', 'agent.logs is empty: no log is followed')])
+  const found = logs.flatMap(({ paths }) => paths.flatMap((pattern) => filesOf(pattern, config)))
+  return Promise.resolve(found)
+}
+
+function filesOf(pattern: string, config: Context['config']): Finding[] {
+  const { files } = expandGlobs([pattern])
+  if (files.length === 0)
+    return [
+      fail('logs', `no file matches ${pattern}`, 'rabbitmq-diagnostics -q log_location says where the broker logs'),
+    ]
+  return files.map((path) => {
+    const { isRead, because, format } = explainPath(path, config.agent.logs, config.dataDir)
+    try {
+      accessSync(path, constants.R_OK)
+    } catch {
+      return fail(
+        'logs',
+        `${path} may not be read by this user`,
+        'usermod -a -G rabbitmq thump, then start the agent anew',
+      )
+    }
+    const text = `${path} (${format ?? 'auto'}): ${because.at(isRead ? 1 : 0) ?? ''}`
+    return isRead ? ok('logs', text) : fail('logs', text, `thump agent explain ${path}`)
+  })
+}
+
+/** Rule files, overrides, and what they need. */
+export function checkRules({ config }: Context): Promise<Finding[]> {
+  const problems = checkRuleFiles(config)
+  const errors = problems.filter(({ severity }) => severity === 'error').length
+  const warnings = problems.length - errors
+  if (errors > 0) return Promise.resolve([fail('rules', `${errors} errors in rule files`, 'thump rules lint')])
+  const count = readRuleFiles(config.alerting, config.timezone).files.flatMap(({ parsed }) => parsed.rules).length
+  if (count === 0)
+    return Promise.resolve([
+      warn(
+        'rules',
+        `no rule at ${config.alerting.rules.join(', ')}`,
+        'copy files of deploy/rules/ there (docs/rule-pack.md)',
+      ),
+    ])
+  const text = `${count} rules`
+  return Promise.resolve([
+    warnings > 0 ? warn('rules', `${text}, ${warnings} warnings`, 'thump rules lint') : ok('rules', text),
+  ])
+}
