@@ -11,6 +11,7 @@ import { type Correlator, correlatedCodes, createCorrelator } from './correlate/
 import { countNodes, type ManagementAccount } from './broker/management.ts'
 import { createKeepUp, type KeepUp } from './correlate/keep-up.ts'
 import { parseAccessLine } from './parse/access/access.ts'
+import { parseCombinedLine } from './parse/access/combined.ts'
 import { entries } from './parse/catalogue/entries.ts'
 import { recognise } from './parse/catalogue/recognise.ts'
 import { openHmacKey, openRedactor } from './open-redactor.ts'
@@ -133,6 +134,7 @@ function logFiles(
     recognise,
     mayRecognise: createMayRecognise(entries),
     parseAccessLine,
+    parseCombinedLine,
     // The source masks a line's own event, and encodes what is derived from it as it comes.
     deriver: {
       derive(event) {

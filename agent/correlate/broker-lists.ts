@@ -4,7 +4,7 @@ import { type KnownConnection, maxConnections } from './connections.ts'
 import { queueFacts } from './queues.ts'
 
 const columns =
-  'name,user,vhost,node,peer_host,peer_port,client_properties.connection_name,user_provided_name,connected_at,channels,protocol'
+  'name,user,vhost,node,peer_host,peer_port,client_properties.connection_name,user_provided_name,connected_at,protocol'
 
 export interface BrokerLists {
   readonly connections: readonly KnownConnection[]
@@ -41,7 +41,8 @@ function connectionOf(row: Record<string, unknown>): KnownConnection {
     client: text(row['user_provided_name']) ?? text(properties?.connection_name),
     protocol: text(row['protocol'])?.replace(/^AMQP /, ''),
     openedMs: typeof row['connected_at'] === 'number' ? row['connected_at'] : 0,
-    channels: typeof row['channels'] === 'number' ? row['channels'] : 1,
+    // The list's own count is that of the first moment, mostly none: it may have some.
+    channels: 1,
   }
 }
 

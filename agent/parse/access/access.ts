@@ -5,7 +5,7 @@ export type AccessFields = Pick<
   Partial<ThumpEvent>,
   '@timestamp' | 'user' | 'source' | 'http' | 'url' | 'user_agent' | 'rabbitmq'
 > & {
-  event?: { action?: string; outcome?: 'success' | 'failure' }
+  event?: { action?: string; outcome?: 'success' | 'failure'; duration?: number }
 }
 
 const maxLine = 16_384
@@ -28,9 +28,18 @@ const months: Readonly<Record<string, string>> = {
 
 /** A line of the management HTTP API's access log, or of any combined log; undefined where it is none. Never throws. */
 export function parseAccessLine(text: string): AccessFields | undefined {
+  return parseCommonPart(text)?.fields
+}
+
+/** The same, with what stands behind it: servers may be told to add to the line. */
+export function parseCommonPart(text: string): { fields: AccessFields; rest: string } | undefined {
   if (text.length > maxLine) return undefined
   const found = line.exec(text)
-  if (!found) return undefined
+  const fields = found && fieldsOf(found)
+  return fields ? { fields, rest: text.slice(found[0].length) } : undefined
+}
+
+function fieldsOf(found: RegExpExecArray): AccessFields | undefined {
   const [
     ,
     ip = '',
