@@ -25,10 +25,11 @@ const bodyLimit = 256 * 1024
 /** `/api/v1/alerts`, `/silences`, `/rules`, `/state/{ruleId}`, `/slack/actions`; see docs/notifications.md. */
 export async function startApi({ listen, book, active, reload }: ApiDeps): Promise<Started<{ port: number }>> {
   const server = fastify({ logger: false, forceCloseConnections: true, bodyLimit })
+  const isPrivate = isLoopback(listen.host)
   // A page of some other site must not make the reader's browser silence anything.
   server.addHook('onRequest', async (request, reply) => {
     const { origin, host } = request.headers
-    if (request.method !== 'GET' && origin !== undefined && !isOwn(origin, host))
+    if (request.method !== 'GET' && origin !== undefined && !isOwn(origin, host, isPrivate))
       await reply.code(403).send({ error: 'cross-site request' })
   })
   server.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) =>
@@ -70,12 +71,18 @@ export async function startApi({ listen, book, active, reload }: ApiDeps): Promi
   }
 }
 
-function isOwn(origin: string, host: string | undefined): boolean {
+/** Of an alerter on loopback only pages of this machine: a name of the attacker's that leads here is not one. */
+function isOwn(origin: string, host: string | undefined, isPrivate: boolean): boolean {
   try {
-    return new URL(origin).host === host
+    const url = new URL(origin)
+    return url.host === host && (!isPrivate || isLoopback(url.hostname))
   } catch {
     return false
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || host.startsWith('127.')
 }
 
 /** `key` repeats in `groupBy` order; a number or a boolean is found as well as the text that looks like it. */

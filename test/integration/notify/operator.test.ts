@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { request } from 'node:http'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { typedId } from '../../../alerting/typed-id.ts'
 import type { ThumpEvent } from '../../../event/event.ts'
@@ -208,9 +209,19 @@ alerting:
 
   test('a page of another site can do nothing', async () => {
     const { url } = await onDuty()
-    const headers = { origin: 'http://evil.example', 'content-type': 'application/json' }
-    const response = await fetch(`${url}/api/v1/silences`, { method: 'POST', headers, body: '{}' })
-    expect(response.status).toBe(403)
+    const send = (headers: Record<string, string>) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const asking = request(`${url}/api/v1/silences`, { method: 'POST', headers }, (answer) => {
+          answer.resume()
+          resolve(answer.statusCode)
+        })
+        asking.on('error', reject).end('{}')
+      })
+    const json = { 'content-type': 'application/json' }
+    expect(await send({ ...json, origin: 'http://evil.example' })).toBe(403)
+    // A name of theirs that was made to lead to this machine.
+    expect(await send({ ...json, origin: 'http://evil.example', host: 'evil.example' })).toBe(403)
+    expect(await send({ ...json, origin: url })).toBe(400)
   })
 })
 

@@ -281,6 +281,34 @@ describe('what is not to be told', () => {
     expect(storyOf(receiver)).toEqual(['firing other', 'firing orders'])
   })
 
+  test('ten minutes before a silence ends that hides something, people hear of it; of one that hides nothing they do not', async () => {
+    const { receiver, decide, now, pass, notifier, waiting, db } = await one()
+    const silenced = (rule: string) => ({
+      matchers: [parseMatcher(`rule=${rule}`)!],
+      startsMs: now(),
+      endsMs: now() + 60 * minute,
+      author: 'kim',
+      comment: 'moving queues',
+    })
+    notifier.operator.addSilence(silenced('queue-deleted'))
+    notifier.operator.addSilence(silenced('something-else'))
+    decide(firing(orders()))
+    await waiting(1)
+    pass(45 * minute)
+    pass(6 * minute)
+    const [notice] = await receiver.received(1)
+    expect(bodyOf(notice!).alert).toMatchObject({
+      rule: 'thump-silence-ends',
+      count: 1,
+      summary: expect.stringContaining('the silence of rule=queue-deleted ends at'),
+    })
+    await eventually(() => db.prepare('SELECT 1 FROM silences WHERE noticed = 0').get() === undefined)
+    pass(10 * minute)
+    const requests = await receiver.received(2)
+    expect(bodyOf(requests[1]!)).toMatchObject({ reason: 'firing', alert: { rule: 'queue-deleted' } })
+    expect(receiver.requests).toHaveLength(2)
+  })
+
   test('outside its calendar an alert waits; in quiet hours it is kept, and told afterwards with its end', async () => {
     const at = new Date(Date.now())
     const hour = at.getUTCHours()
