@@ -26,16 +26,18 @@ export function keysOf(event: unknown, groupBy: Rule['groupBy']): ReadonlyArray<
 /** The address of what stands for all keys beyond the cap. */
 export const overflowId = '…'
 
-/** Exact, case and type kept: a state's address. */
+/** Exact, case and type kept: a state's address. A single text is its own, so that it is kept once. */
 export function keyId(key: readonly KeyValue[]): string {
-  if (key.length === 0) return '[]'
-  return key.length === 1 && typeof key[0] === 'string' ? `"${key[0]}` : JSON.stringify(key)
+  const [first] = key
+  return key.length === 1 && typeof first === 'string' && !first.startsWith('[') && first !== overflowId
+    ? first
+    : JSON.stringify(key)
 }
 
 /** The key of an address. */
 export function keyOf(id: string): readonly KeyValue[] {
-  if (id.startsWith('"')) return [id.slice(1)]
-  return id === overflowId ? [] : (JSON.parse(id) as KeyValue[])
+  if (id.startsWith('[')) return JSON.parse(id) as KeyValue[]
+  return id === overflowId ? [] : [id]
 }
 
 /** A key by its fields' names, in `groupBy` order. */

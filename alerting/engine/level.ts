@@ -40,16 +40,19 @@ const sweptOf = (window: LevelWindow): number => window.sweptMs ?? never
 export function createLevel(level: Level): Evaluator {
   const arrivalHolds = level.holdsOnArrival ?? level.holds
   return {
-    fresh: (atMs): LevelWindow => ({
-      times: [],
-      ...(level.valueOf && { values: [] }),
-      ...(level.warmUpMs > 0 && { firstMs: atMs }),
-    }),
+    fresh: (atMs) => fresh(level, atMs),
     take: (turn, hit) => take(level, arrivalHolds, turn, hit),
     advance: (turn, watermarkMs) => sweep(level, arrivalHolds, turn, watermarkMs),
     dueMs: (state) => dueMs(level, state),
     isSpent: ({ alert, window }) => !alert && !level.isLasting && (window as LevelWindow).times.length === 0,
   }
+}
+
+function fresh(level: Level, atMs: number): LevelWindow {
+  const window: LevelWindow = { times: [] }
+  if (level.valueOf) window.values = []
+  if (level.warmUpMs > 0) window.firstMs = atMs
+  return window
 }
 
 function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipReason | undefined {

@@ -1,8 +1,8 @@
 /** Samples of one key in the order of their own times; equal times keep the order they were read in. */
 export interface Samples {
-  readonly times: number[]
+  times: number[]
   /** One a sample; absent where all that counts is that it happened. */
-  readonly values?: unknown[]
+  values?: unknown[]
 }
 
 export const maxSamples = 100_000
@@ -19,15 +19,20 @@ export function upTo(times: readonly number[], atMs: number): number {
   return low
 }
 
-export function insertSample({ times, values }: Samples, atMs: number, value: unknown): void {
-  if (times.length === 0 || atMs >= (times[times.length - 1] as number)) {
+export function insertSample(samples: Samples, atMs: number, value: unknown): void {
+  const { times, values } = samples
+  if (times.length === 0) {
+    // Of a million keys most hold one: a list made with it has room for no more, one that is added to has for many.
+    samples.times = [atMs]
+    if (values) samples.values = [value]
+  } else if (atMs >= (times[times.length - 1] as number)) {
     times.push(atMs)
     values?.push(value)
-    return
+  } else {
+    const at = upTo(times, atMs)
+    times.splice(at, 0, atMs)
+    values?.splice(at, 0, value)
   }
-  const at = upTo(times, atMs)
-  times.splice(at, 0, atMs)
-  values?.splice(at, 0, value)
 }
 
 /** Forgets samples at or before `atMs`; in large steps, so that a busy key does not move its window for each event. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createEngine } from '../../alerting/engine/engine.ts'
 import type { EngineOptions } from '../../alerting/engine/engine-io.ts'
 import { compileCondition } from '../../alerting/rules/predicate.ts'
@@ -125,8 +127,63 @@ function parseSpeed(values: readonly Buffer[]): number {
   return (fields * 1_000_000) / (user + system)
 }
 
+/** Keys that each hold one sample: what a million of them take of the heap. */
+function memoryTable(keys: number): BenchTable {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const source = `rules:\n- {id: r, topic: APP, type: count, groupBy: user.name, maxKeys: ${keys}, count: {gte: 10, within: 1h}}\n`
+  const { rules: set } = parseRuleFile('bench.yaml', source, {
+    allowedLatenessMs: 30_000,
+    timezone: 'UTC',
+    keywords: () => undefined,
+  })
+  const engine = createEngine({ allowedLatenessMs: 30_000, maxEventAgeMs: 900_000, counts: quiet })
+  engine.start(set, undefined, startMs)
+  collect()
+  const before = process.memoryUsage().heapUsed
+  for (let first = 0; first < keys; first += batchSize) {
+    const records = Array.from({ length: batchSize }, (_, index) => {
+      const event = {
+        '@timestamp': new Date(startMs + (first + index) / 100).toISOString(),
+        event: { id: `agent-gen-${first + index}` },
+        user: { name: `user-${first + index}` },
+      }
+      return { offset: first + index, timestampMs: startMs, value: Buffer.from(JSON.stringify(event)) }
+    })
+    engine.take({ topic: 'APP', partition: 0, records, highWatermark: first + batchSize }, startMs + first / 100)
+    engine.changes()
+  }
+  collect()
+  const heap = process.memoryUsage().heapUsed - before
+  return {
+    title: 'live keys',
+    rows: [{ keys: engine.status()[0]?.keys ?? 0, 'heap MB': heap / 1e6, 'bytes/key': heap / keys }],
+  }
+}
+
+/** All rules read and compiled anew, and those that run replaced by them. */
+function reloadTable(count: number): BenchTable {
+  const engine = createEngine({ allowedLatenessMs: 30_000, maxEventAgeMs: 900_000, counts: quiet })
+  engine.start(mixedRules(count), undefined, startMs)
+  const cpu = process.threadCpuUsage()
+  const next = mixedRules(count)
+  const readMs = parseMs
+  const started = performance.now()
+  engine.replaceRules(next, startMs)
+  const { user, system } = process.threadCpuUsage(cpu)
+  const row = {
+    rules: count,
+    'read ms': readMs,
+    'replaced ms': performance.now() - started,
+    'CPU ms': (user + system) / 1000,
+  }
+  return { title: 'reload', rows: [row] }
+}
+
 /** Events a second on one core, from encoded bytes to decided windows, beside a loop over all rules. */
-export default function rules(argv: readonly string[]): Promise<BenchTable> {
+export default function rules(argv: readonly string[]): Promise<BenchTable | readonly BenchTable[]> {
+  if (argv[0] === 'keys') return Promise.resolve(memoryTable(1_000_000))
+  if (argv[0] === 'reload') return Promise.resolve(reloadTable(10_000))
   const cases = [
     [100, 0.5],
     [1000, 0.5],
@@ -154,5 +211,6 @@ export default function rules(argv: readonly string[]): Promise<BenchTable> {
       'rules read ms': Math.round(reloadMs),
     }
   })
-  return Promise.resolve({ title: 'rules', rows })
+  const speed = { title: 'rules', rows }
+  return Promise.resolve(argv[0] === undefined ? [speed, reloadTable(10_000), memoryTable(1_000_000)] : speed)
 }
