@@ -91,6 +91,7 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
   let wake = () => {}
   const woken = () => new Promise<void>((resolve) => (wake = resolve))
   let asking: NodeJS.Timeout | undefined
+  let isOver = false
   try {
     await channel.prefetch(prefetch)
     const queue = await declareTraceQueue(channel, deps.bindings, await deps.onlyNode(ends))
@@ -99,7 +100,9 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
       else {
         deps.tally.received++
         if (message.properties.headers?.['channel'] === 0) deps.tally.uncounted++
-        inbox.push(message)
+        // What still comes while the connection closes.
+        if (isOver) dropUnread(deps, 1)
+        else inbox.push(message)
       }
       if (message === null || inbox.length === 1 || inbox.length === fullBatch) wake()
     })
@@ -118,8 +121,8 @@ async function consume(connection: ChannelModel, deps: SessionDeps, signal: Abor
     throw error
   } finally {
     clearInterval(asking)
-    deps.telemetry.read(inbox.length)
-    drop(deps, 'session-ended', inbox.length)
+    isOver = true
+    dropUnread(deps, inbox.length)
   }
 }
 
@@ -131,6 +134,11 @@ function orEnd(work: Promise<void>, ends: AbortSignal): Promise<void> {
     work.then(resolve, reject).finally(() => ends.removeEventListener('abort', onEnd))
     if (ends.aborted) onEnd()
   })
+}
+
+function dropUnread(deps: SessionDeps, count: number): void {
+  deps.telemetry.read(count)
+  drop(deps, 'session-ended', count)
 }
 
 function drop({ tally, telemetry }: SessionDeps, reason: DropReason, count = 1): undefined {

