@@ -1,6 +1,7 @@
 import { suggestion } from '../../runtime/config/suggest.ts'
 import type { TopicName } from '../../event/topics.ts'
-import { type Complaint, type Condition, operatorHint, testsOf } from './condition.ts'
+import { operations } from '../../event/operations.ts'
+import { type Complaint, type Condition, operatorHint, type Test, testsOf } from './condition.ts'
 import type { FieldPath } from './field.ts'
 import { highCardinality, knownFields, producersOf, type SourceName } from './known-fields.ts'
 import { isEager, type Rule } from './rule.ts'
@@ -93,7 +94,28 @@ function warnOfFields(
     if (seen.has(name)) continue
     seen.add(name)
     warnOfField(test.path, topics, [...path, ...keyOf(name, test.operator)], warn)
+    warnOfOperation(test, [...path, ...keyOf(name, test.operator)], warn)
   }
+}
+
+/** The same for a rule that is no whole one. */
+export function warnOfCondition(
+  condition: Condition,
+  topics: readonly TopicName[],
+  path: readonly PropertyKey[],
+  complain: (complaint: Complaint) => void,
+): void {
+  warnOfFields(condition, topics, path, (at, code, message) =>
+    complain({ path: at, code, message, severity: 'warning' }),
+  )
+}
+
+/** Operations are a closed list: any other never comes. */
+function warnOfOperation({ path, operator, values }: Test, at: readonly PropertyKey[], warn: Warn): void {
+  if (path.join('.') !== 'amqp.operation' || (operator !== 'is' && operator !== 'in')) return
+  for (const value of values)
+    if (!(operations as readonly unknown[]).includes(value))
+      warn(at, 'operation', `"${String(value)}" is no operation${suggestion(String(value), operations)}`)
 }
 
 /** The key as it most likely stands in the file; placeOf falls back to its parent. */

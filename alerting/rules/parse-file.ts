@@ -1,11 +1,12 @@
-import { type Document, LineCounter, isMap, parseDocument } from 'yaml'
+import { type Document, LineCounter, isMap, isSeq, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { placeOf } from '../../runtime/config/places.ts'
 import { suggestion } from '../../runtime/config/suggest.ts'
 import type { Problem } from '../../runtime/errors.ts'
 import { compileRule } from './compile-rule.ts'
-import type { Complaint } from './condition.ts'
-import { warnOf } from './lint.ts'
+import type { TopicName } from '../../event/topics.ts'
+import { type Complaint, parseCondition } from './condition.ts'
+import { warnOf, warnOfCondition } from './lint.ts'
 import type { Rule } from './rule.ts'
 import { defaultsSchema, overrideSchema, type RuleInput, ruleSchema, ruleTypes } from './schema.ts'
 
@@ -78,7 +79,11 @@ function parseRule(
   reader.overlay = override && context.overrides && { overrides: context.overrides, id, keys: Object.keys(override) }
   const overridden = merge(raw, override)
   const checked = reader.checkRule(overridden, path)
-  if (!checked) return undefined
+  if (!checked) {
+    // What is wrong elsewhere must not hide what is wrong in its conditions.
+    checkConditions(overridden, path, reader, context)
+    return undefined
+  }
   const { notify, ...rest } = defaults
   const given = Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined))
   const input = { ...rest, ...given } as RuleInput
@@ -89,6 +94,32 @@ function parseRule(
   for (const complaint of warnOf(rule, input)) complain(complaint)
   if (reader.errorCount > before) return undefined
   return { ...rule, testLines: rule.tests.map((_, index) => reader.placeOf([...path, 'tests', index]).line) }
+}
+
+/** The conditions of a rule that is no whole one. */
+function checkConditions(
+  raw: Readonly<Record<string, unknown>>,
+  path: readonly PropertyKey[],
+  reader: FileReader,
+  { keywords }: ParseContext,
+): void {
+  const complain = (complaint: Complaint) =>
+    reader.report([...path, ...complaint.path], complaint.code, complaint.message, complaint.severity)
+  const topics = [raw['topic']].flat().filter((topic) => isTopic(topic))
+  const check = (value: unknown, at: readonly PropertyKey[]) => {
+    if (value === undefined) return
+    const condition = parseCondition(value, at, { complain, keywords })
+    if (topics.length > 0) warnOfCondition(condition, topics, at, complain)
+  }
+  for (const key of ['where', 'resolveWhen']) check(raw[key], [key])
+  const steps: readonly unknown[] = Array.isArray(raw['steps']) ? raw['steps'] : []
+  steps.forEach((step, index) => {
+    if (isPlainMap(step)) for (const key of ['where', 'not']) check(step[key], ['steps', index, key])
+  })
+}
+
+function isTopic(value: unknown): value is TopicName {
+  return value === 'APP' || value === 'AMQP' || value === 'METRIC' || value === 'THUMP'
 }
 
 const bounds = ['gt', 'gte', 'lt', 'lte']
@@ -206,9 +237,22 @@ class FileReader {
         this.#explain({ ...deepest, path: [...issue.path, ...deepest.path] } as z.core.$ZodIssue, path, schema)
       else if (issue.input === undefined && /received undefined/.test(deepest?.message ?? ''))
         this.report(at, 'missing', `${String(issue.path.at(-1))} is required`)
-      else this.report(at, 'type', deepest?.message ?? issue.message)
+      else if (durations.has(String(issue.path.at(-1)))) this.report(at, 'type', notDuration(this.#document.getIn(at)))
+      else {
+        const flat = issue.errors.flat()
+        const meant =
+          flat.find(({ code }) => code === 'invalid_value') ?? flat.find(({ code }) => code === 'invalid_type')
+        if (meant) this.#explain({ ...meant, path: issue.path } as z.core.$ZodIssue, path, schema)
+        else this.report(at, 'type', deepest?.message ?? issue.message)
+      }
     } else if (issue.code === 'invalid_type' && /received undefined/.test(issue.message)) {
       this.report(at, 'missing', `${String(issue.path.at(-1) ?? 'a value')} is required`)
+    } else if (issue.code === 'invalid_value') {
+      const known = issue.values.map(String)
+      const given = shown(this.#document.getIn(at))
+      this.report(at, 'type', `${given} is none of ${known.join(', ')}${suggestion(given.replaceAll('"', ''), known)}`)
+    } else if (issue.code === 'invalid_type') {
+      this.report(at, 'type', wrongType(issue.expected, this.#document.getIn(at), String(issue.path.at(-1))))
     } else this.report(at, issue.code === 'custom' ? 'value' : 'type', issue.message)
   }
 
@@ -233,6 +277,31 @@ class FileReader {
   problems(): readonly Problem[] {
     return this.#problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
   }
+}
+
+const durations = new Set(
+  'within for window repeat quiet wait every first doubleUntil remember learn at advance allowedLateness'.split(' '),
+)
+
+function notDuration(given: unknown): string {
+  return `${shown(given)} is not a duration; write it as 250ms, 5s, 10m, 2h or 7d`
+}
+
+/** `80%` where a number stands: what is expected, and what is there. */
+function wrongType(expected: string, given: unknown, key: string): string {
+  const articles: Readonly<Record<string, string>> = {
+    object: 'a map',
+    array: 'a list',
+    string: 'text',
+    boolean: 'true or false',
+  }
+  return `${key} is ${articles[expected] ?? `a ${expected}`}, not ${shown(given)}`
+}
+
+function shown(value: unknown): string {
+  if (isMap(value)) return 'a map'
+  if (isSeq(value)) return 'a list'
+  return JSON.stringify(value) ?? 'nothing'
 }
 
 /** The keys that may stand where the unknown one stood. */

@@ -145,6 +145,35 @@ describe('every problem, where it is, and what to write instead', () => {
     ).toHaveLength(3)
   })
 
+  test('what is wrong with a key does not hide what is wrong with a condition', () => {
+    expect(
+      problemsOf(
+        rule('  type: match\n  groupby: x\n  where: {amqp.operation: queue.delte, user.name.regex: "a(?=b)"}\n'),
+      ),
+    ).toEqual([
+      'error rules.yaml:5:3 unknown-key: unknown key "groupby"; did you mean "groupBy"?',
+      'warning rules.yaml:6:11 operation: "queue.delte" is no operation; did you mean "queue.delete"?',
+      expect.stringContaining('rules.yaml:6:40 regex: look-ahead'),
+    ])
+  })
+
+  test.each([
+    ['topic: AMPQ\n  type: match', '"AMPQ" is none of APP, AMQP, METRIC, THUMP'],
+    [
+      'topic: APP\n  type: match\n  severity: criticl',
+      '"criticl" is none of info, warning, high, critical; did you mean "critical"?',
+    ],
+    ['topic: APP\n  type: count\n  count: {gte: 80%, within: 5m}', 'gte is a number, not "80%"'],
+    [
+      'topic: APP\n  type: count\n  count: {gte: 8, within: 5}',
+      '5 is not a duration; write it as 250ms, 5s, 10m, 2h or 7d',
+    ],
+    ['topic: APP\n  type: match\n  labels: [a]', 'labels is'],
+    ['topic: APP\n  type: match\n  tests: {name: x}', 'tests is a list, not a map'],
+  ])('a value that does not fit says what does: %s', (text, message) => {
+    expect(problemsOf(`rules:\n- id: r\n  ${text}\n`).join('\n')).toContain(message)
+  })
+
   test.each([
     [
       'a map of an alias bomb',
