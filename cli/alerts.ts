@@ -108,6 +108,12 @@ function withId<T>(yargs: Argv<T>) {
 export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   command: 'alerts <action>',
   describe: 'What fires, and what is done about it: list, show, ack, resolve',
-  builder: (yargs) => yargs.command(list).command(show).command(ack).command(resolve).demandCommand(1) as never,
+  builder: (yargs) =>
+    yargs
+      .command(list)
+      .command(show)
+      .command(ack)
+      .command(resolve)
+      .demandCommand(1, 'Name an action: list, show, ack or resolve') as never,
   handler: () => {},
 }

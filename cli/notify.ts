@@ -69,7 +69,7 @@ const preview: CommandModule<GlobalArgs, PreviewArgs> = {
 export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   command: 'notify <action>',
   describe: 'Try a channel, or see what a rule would tell',
-  builder: (yargs) => yargs.command(test).command(preview).demandCommand(1) as never,
+  builder: (yargs) => yargs.command(test).command(preview).demandCommand(1, 'Name an action: test or preview') as never,
   handler: () => {},
 }
 

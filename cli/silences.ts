@@ -162,6 +162,7 @@ function silenceLine(
 export const command: CommandModule<GlobalArgs, GlobalArgs> = {
   command: 'silences <action>',
   describe: 'Keep alerts quiet for a while: add, list, expire',
-  builder: (yargs) => yargs.command(add).command(list).command(expire).demandCommand(1) as never,
+  builder: (yargs) =>
+    yargs.command(add).command(list).command(expire).demandCommand(1, 'Name an action: add, list or expire') as never,
   handler: () => {},
 }

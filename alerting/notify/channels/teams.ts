@@ -49,7 +49,7 @@ function cardMessage(story: Story): Record<string, unknown> {
       ...(story.command === undefined ? [] : [{ ...textBlock(`Look: ${story.command}`), isSubtle: true }]),
     ],
     actions: [
-      ...(story.link === undefined ? [] : [openUrl('Open in Thump', story.link)]),
+      ...(story.link === undefined ? [] : [openUrl('Look at it', story.link)]),
       ...(story.runbook !== undefined && /^https?:\/\//u.test(story.runbook)
         ? [openUrl('Runbook', story.runbook)]
         : []),
