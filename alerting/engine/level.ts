@@ -4,7 +4,7 @@ import { insertSample, maxSamples, pruneSamples, type Samples, upTo } from './sa
 /** A rule that is a question about an instant: does it hold at T, by the samples of the windows that end there? */
 export interface Level {
   /** What a sample keeps; undefined: the event lacks the field. Absent: nothing but its time. */
-  readonly valueOf?: (hit: Hit) => unknown
+  readonly measure?: (hit: Hit) => unknown
   readonly holds: (window: LevelWindow, atMs: number) => boolean
   /** The part of `holds` that an arrival may settle. */
   readonly holdsOnArrival?: (window: LevelWindow, atMs: number) => boolean
@@ -50,15 +50,15 @@ export function createLevel(level: Level): Evaluator {
 
 function fresh(level: Level, atMs: number): LevelWindow {
   const window: LevelWindow = { times: [] }
-  if (level.valueOf) window.values = []
+  if (level.measure) window.values = []
   if (level.warmUpMs > 0) window.firstMs = atMs
   return window
 }
 
 function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipReason | undefined {
   const window = turn.state.window as LevelWindow
-  const value = level.valueOf?.(hit)
-  if (level.valueOf && value === undefined) return 'no-field'
+  const value = level.measure?.(hit)
+  if (level.measure && value === undefined) return 'no-field'
   const newestBefore = window.times.at(-1)
   insertSample(window, hit.atMs, value)
   prune(level, turn, window)

@@ -35,7 +35,7 @@ export function distinctLevel({ field, bound, withinMs }: Spec & { kind: 'distin
     return new Set(window.values?.slice(from, to)).size
   }
   return {
-    valueOf: ({ event }) => scalar(fieldValue(event, field)),
+    measure: ({ event }) => scalar(fieldValue(event, field)),
     holds: (window, atMs) => isWarm(bound, window, atMs, withinMs) && meets(bound, countAt(window, atMs)),
     offsets: [0, withinMs],
     warmUpMs: isEager(bound) ? 0 : withinMs,
@@ -56,7 +56,7 @@ export function ratioLevel({ bound, withinMs, minTotal }: Spec & { kind: 'ratio'
     return { part, total: to - from }
   }
   return {
-    valueOf: ({ event }) => (isPart(event) ? 1 : 0),
+    measure: ({ event }) => (isPart(event) ? 1 : 0),
     holds: (window, atMs) => {
       const { part, total } = share(window, atMs)
       return isWarm(bound, window, atMs, withinMs) && total >= minTotal && meets(bound, part / total)
@@ -106,7 +106,7 @@ export function spikeLevel({ direction, ratio, windowMs, minReference, minCurren
 export function metricLevel(spec: Spec & { kind: 'metric' }): Level {
   const { bound, withinMs, forMs } = spec
   return {
-    valueOf: ({ event }) => measure(event, spec.field, spec.divisor),
+    measure: ({ event }) => quotient(event, spec.field, spec.divisor),
     holds: (window, atMs) => heldSince(window, atMs, spec) !== undefined,
     offsets: [0, forMs, 2 * withinMs],
     warmUpMs: 0,
@@ -187,7 +187,7 @@ function increase(values: readonly number[]): number {
   return sum
 }
 
-function measure(event: unknown, field: FieldPath, divisor: FieldPath | undefined): number | undefined {
+function quotient(event: unknown, field: FieldPath, divisor: FieldPath | undefined): number | undefined {
   const value = fieldValue(event, field)
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
   if (!divisor) return value
