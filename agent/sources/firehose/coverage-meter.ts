@@ -48,14 +48,17 @@ export function createCoverageMeter({ account, vhost, bindings, tally }: MeterDe
   let samples: readonly CoverageSample[] = []
   let first: CoverageSample | undefined
   let unknown: string | undefined = 'nothing measured yet'
+  let hasMetrics = false
 
   const added = async (around: Surroundings, signal: AbortSignal): Promise<number | undefined> => {
     try {
       const sum = await counters.added(around.atMs, signal)
       unknown = undefined
+      hasMetrics = true
       return sum
     } catch (cause) {
-      unknown = spare.refusal(around)
+      // Metrics that were there come back, and then tell of the time between, too.
+      unknown = hasMetrics ? "the node's metrics do not answer" : spare.refusal(around)
       if (unknown === undefined) return spare.added(around.view)
       throw cause
     }
@@ -77,7 +80,7 @@ export function createCoverageMeter({ account, vhost, bindings, tally }: MeterDe
       samples = addSample(samples, sample)
     },
     measured(): Measured {
-      const ratio = coverageOf(samples)
+      const ratio = unknown === undefined ? coverageOf(samples) : undefined
       const last = samples.at(-1)
       const lost = first && last && lostBetween(first, last)
       return { happened, unwatched: happened - watched, lost: lost ?? 0, ratio, unknown }

@@ -192,7 +192,7 @@ class Firehose implements SourceStatus {
       for (const lane of this.#lanes) {
         const seen = vhosts?.get(lane.vhost)
         if (seen) await this.#lookAt(lane, seen, view).catch(() => {})
-        await this.#measure(lane, seen).catch(() => {})
+        await this.#measure(lane, seen)
       }
       this.#report()
       await sleep(this.#lookEveryMs, signal).catch(() => {})
@@ -253,7 +253,8 @@ class Firehose implements SourceStatus {
     const { meter, isClustered, vhost } = lane
     const isConsuming = lane.detail === undefined && lane.isTracing !== false
     if (!meter) return
-    await meter.look({ atMs: this.#deps.now(), isConsuming, isClustered, view }, this.stopping.signal)
+    // Where nobody answers, `measured` says so.
+    await meter.look({ atMs: this.#deps.now(), isConsuming, isClustered, view }, this.stopping.signal).catch(() => {})
     this.#telemetry.measured(vhost, meter.measured())
   }
 
