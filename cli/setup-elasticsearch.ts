@@ -11,6 +11,11 @@ interface SetupArgs extends GlobalArgs {
 
 const patienceMs = 30_000
 
+/** In OpenSearch's own words for permissions. */
+function describeRights(prefix: string): string {
+  return `cluster_manage_index_templates in the cluster; create_index, write, read, search, delete and indices_monitor on ${prefix}-*`
+}
+
 export const command: CommandModule<GlobalArgs, SetupArgs> = {
   command: 'elasticsearch',
   describe: 'Install the index templates; print the roles and API keys that an administrator makes',
@@ -33,6 +38,10 @@ export const command: CommandModule<GlobalArgs, SetupArgs> = {
         await stop()
       }
       err.write('index templates are installed\n')
+    }
+    if (distribution === 'opensearch') {
+      err.write(`OpenSearch has roles of its own; the writer needs ${describeRights(indexPrefix)}\n`)
+      return
     }
     out.write(formatRequests([roles.writer, roles.reader, apiKeys.writer, apiKeys.reader]))
   },

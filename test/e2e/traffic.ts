@@ -69,15 +69,21 @@ export async function expectAll(installation: Installation, broker: WatchedBroke
     },
     { withinMs: 60_000, everyMs: 1000, what: 'each refused login stored once' },
   )
-  const told = () =>
-    new Set(
-      http.requests
-        .filter(({ path }) => path === '/hook')
-        .map(({ body }) => JSON.parse(body) as { alert?: { key?: Record<string, string> } })
-        .map(({ alert }) => alert?.key?.['rabbitmq.queue']),
-    )
-  await eventually(() => numbers.every((number) => told().has(`e2e.${id}.${number}`)), {
+  // Each body is read once: the receiver lives in this process, and must get its turn.
+  const told = new Set<string | undefined>()
+  let seen = 0
+  const areAllTold = () => {
+    for (; seen < http.requests.length; seen++) {
+      const { path = '', body = '' } = http.requests[seen] ?? {}
+      if (path !== '/hook') continue
+      const { alert } = JSON.parse(body) as { alert?: { key?: Record<string, string> } }
+      told.add(alert?.key?.['rabbitmq.queue'])
+    }
+    return numbers.every((number) => told.has(`e2e.${id}.${number}`))
+  }
+  await eventually(areAllTold, {
     withinMs: 60_000,
+    everyMs: 200,
     what: 'every alert delivered',
   })
 }
