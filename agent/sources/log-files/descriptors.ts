@@ -55,6 +55,7 @@ export class Descriptors {
 
   adopt(generation: Generation, fd: number): void {
     generation.fd = fd
+    generation.isConfirmed = false
     this.#open.add(generation)
   }
 

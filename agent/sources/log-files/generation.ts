@@ -61,6 +61,8 @@ export class Generation {
   absences = 0
   queuedBytes = 0
   counted = { nul: 0, long: 0 }
+  /** Has the open file been found to hold what was read, by the reader itself? */
+  isConfirmed = false
   /** Does the file under the path hold what was read? Asked once a process and after each reopening. */
   isVerified = false
   /** When an unfinished record is due, ms; infinite where nothing waits. */
@@ -93,12 +95,17 @@ export class Generation {
     return this.saved.cuts.find((cut) => cut > this.readTo)
   }
 
-  /** Takes the file's first bytes into the identity as they appear. */
-  growHead(fd: number, size: number): void {
-    if (this.saved.headLength >= headBytes || size <= this.saved.headLength) return
+  /** Takes the file's first bytes into the identity as they appear; false where those it had are not there any more. */
+  growHead(fd: number, size: number): boolean {
+    const { saved } = this
+    if (saved.headLength >= headBytes) return true
+    if (size < saved.headLength) return false
+    if (size === saved.headLength) return true
     const head = readRange(fd, 0, Math.min(headBytes, size))
-    this.saved.headLength = head.length
-    this.saved.head = fingerprint(head)
+    if (fingerprint(head.subarray(0, saved.headLength)) !== saved.head) return false
+    saved.headLength = head.length
+    saved.head = fingerprint(head)
+    return true
   }
 
   acknowledge(batch: Batch): void {

@@ -2,7 +2,7 @@ import type { Framed } from '../../parse/formats/framing.ts'
 import type { OutRecord } from '../../../transport/transport.ts'
 import type { Tuning } from './contract.ts'
 import type { EventWriter } from './event-writer.ts'
-import { readFully, readRange, statFile, tailBytes } from './evidence.ts'
+import { holdsContent, readFully, readRange, statFile, tailBytes } from './evidence.ts'
 import { type Batch, type Generation, markOf } from './generation.ts'
 import type { RecordPacker } from './record-packer.ts'
 import { sniff, transcode } from './transcode.ts'
@@ -66,7 +66,7 @@ export class Reader {
     const stat = statFile(fd)
     if (stat.size < generation.readTo) return { kind: 'replaced' }
     generation.look(stat, nowMs)
-    if (generation.readTo > 0 && generation.readTail.length === 0) this.#loadTail(generation, fd)
+    if (!this.#isConfirmed(generation, fd, stat.size)) return { kind: 'replaced' }
     const tail = generation.readTail
     const cut = generation.nextCut()
     const share = Math.max(this.#tuning.readBytes, generation.wantBytes)
@@ -76,8 +76,8 @@ export class Reader {
       this.#buffer = Buffer.allocUnsafeSlow(want + tailBytes)
     const count = readFully(fd, this.#buffer, 0, tail.length + want, generation.readTo - tail.length)
     if (count < tail.length || tail.compare(this.#buffer, 0, tail.length) !== 0) return { kind: 'replaced' }
+    if (!generation.growHead(fd, stat.size)) return { kind: 'replaced' }
     generation.confirm()
-    generation.growHead(fd, stat.size)
     const length = count - tail.length
     generation.hasMore = length === want
     generation.scannedTo = generation.readTo + length
@@ -94,8 +94,15 @@ export class Reader {
     return this.#run(generation, buffer, before.length, buffer.length, true, true)
   }
 
-  #loadTail(generation: Generation, fd: number): void {
-    generation.readTail = readRange(fd, Math.max(0, generation.readTo - tailBytes), generation.readTo)
+  /** Between the look that found the file and the first read it may have been cut and written again, even beyond our position. */
+  #isConfirmed(generation: Generation, fd: number, size: number): boolean {
+    const { saved, readTo } = generation
+    if (generation.isConfirmed) return true
+    if (readTo === saved.offset && !holdsContent(fd, size, saved)) return false
+    if (readTo > 0 && generation.readTail.length === 0)
+      generation.readTail = readRange(fd, Math.max(0, readTo - tailBytes), readTo)
+    generation.isConfirmed = true
+    return true
   }
 
   #frame(generation: Generation, start: number, end: number, nowMs: number): ReadOutcome {

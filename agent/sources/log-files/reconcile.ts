@@ -1,6 +1,6 @@
 import type { Clock } from '../../../runtime/clock.ts'
 import type { LogInput, Tuning } from './contract.ts'
-import { isCopy, isReplaced } from './copies.ts'
+import { isCopy, isOriginal, isReplaced } from './copies.ts'
 import type { Descriptors } from './descriptors.ts'
 import { errorCode, holdsContent, readRange, statFile, tailBytes, withSameFile, fingerprint } from './evidence.ts'
 import type { Generation } from './generation.ts'
@@ -219,9 +219,10 @@ export class Reconciler {
     isFirstLook: boolean,
   ): 'taken' | 'ignore' | 'copy' {
     const { registry } = this.#deps
-    const copied = this.#contentOf(found, seen)
+    const copied = this.#contentOf(found, seen) ?? this.#copyOf(found)
     if (copied === 'copy') return 'copy'
     if (copied) {
+      this.#deps.descriptors.close(copied)
       registry.moveTo(copied, found)
       copied.isVerified = true
       copied.isDetached = false
@@ -274,6 +275,17 @@ export class Reconciler {
     return isOld
   }
 
+  /** The new partner that was copied from this new live file, which then is the one to read. */
+  #copyOf(found: Found): Generation | undefined {
+    if (found.path !== found.livePath) return undefined
+    const partners = this.#deps.registry.family(found.livePath).filter(({ saved }) => saved.path !== found.path)
+    const isNew = partners.filter(
+      ({ isOver, readTo, saved }) => !isOver && readTo === 0 && saved.missingSinceMs === undefined,
+    )
+    if (isNew.length === 0) return undefined
+    return withSameFile(found.path, found.stat, (fd) => isNew.find((one) => isOriginal(fd, found.stat, one)))
+  }
+
   /** The generation whose content the unknown file continues; `copy` where its own file still is there. */
   #contentOf(found: Found, seen: ReadonlySet<Generation>): Generation | 'copy' | undefined {
     const isLive = found.path === found.livePath
@@ -321,12 +333,12 @@ export class Reconciler {
     const open = family.find((one) => one.saved.headLength > 0 && holdsContent(fd, size, one.saved))
     // Its own file is still there, or held open: that one is read to its end.
     if (open?.fd !== undefined || (open && seen.has(open))) {
-      this.#release(fd)
+      this.#deps.descriptors.release(fd)
       return 'ignore'
     }
     const input = found.input ?? this.#missed(found, since)
     if (!open && (!input || this.#isTooOld(found, input))) {
-      this.#release(fd)
+      this.#deps.descriptors.release(fd)
       return 'ignore'
     }
     const generation = open ?? this.#deps.registry.create(found, input as LogInput)
@@ -352,15 +364,11 @@ export class Reconciler {
     generation.grewAtMs = now()
     generation.isDetached = false
     registry.isChanged = true
-    if (generation.readTo >= size) this.#release(fd)
+    if (generation.readTo >= size) this.#deps.descriptors.release(fd)
     else {
       descriptors.adopt(generation, fd)
       generation.isDirty = true
     }
-  }
-
-  #release(fd: number): void {
-    this.#deps.descriptors.release(fd)
   }
 
   /**

@@ -79,7 +79,7 @@ export class Registry {
       id: randomBytes(8).toString('base64url'),
       path: found.path,
       livePath: found.livePath,
-      order: ++this.#order,
+      order: this.#orderOf(found),
       encoding: input.encoding === 'auto' ? undefined : input.encoding,
     }
     const generation = this.#generation(firstSight(made, found.stat, initialFamily(input.format)), input, false)
@@ -89,6 +89,14 @@ export class Registry {
     this.#add(generation)
     this.isChanged = true
     return generation
+  }
+
+  /** Behind all others; but a partner is older than a live file of which nothing was read yet. */
+  #orderOf({ path, livePath }: Found): number {
+    const untouched = this.family(livePath).find(
+      ({ saved, readTo }) => saved.path === livePath && readTo === 0 && saved.headLength === 0,
+    )
+    return path !== livePath && untouched ? untouched.saved.order - 0.5 : ++this.#order
   }
 
   /** The generation's content now lies in another file. */

@@ -10,7 +10,7 @@ test('random lives of log files, with rotations, restarts and crashes: every lin
   const failures: string[] = []
   const work = async () => {
     for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-      const run = new ModelRun(seed, { copytruncate: process.env['THUMP_COPYTRUNCATE'] === '1' })
+      const run = new ModelRun(seed)
       await run.run(14).catch((error: Error) => failures.push(`seed ${seed}: ${error.message}`))
     }
   }

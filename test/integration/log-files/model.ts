@@ -58,7 +58,6 @@ type Operation = (typeof operations)[number]
 /** One random life of two log files: every line once under one id, in order where order is promised, whatever happened. */
 export class ModelRun {
   readonly #random: () => number
-  readonly #operations: readonly Operation[]
   readonly #bench = new Bench()
   readonly #pattern: string
   readonly history: string[] = []
@@ -71,10 +70,8 @@ export class ModelRun {
   readonly #removed = new Set<number>()
   #time = 0
 
-  /** `copytruncate`: also that rotation, whose own window nobody can promise (docs/operations.md). */
-  constructor(seed: number, options: { readonly copytruncate: boolean }) {
+  constructor(seed: number) {
     this.#random = randomOf(seed)
-    this.#operations = options.copytruncate ? operations : operations.filter((one) => one !== 'copytruncate')
     this.#pattern = this.#random() < 0.5 ? '*.log' : '*.log*'
     this.history.push(`pattern ${this.#pattern}`)
   }
@@ -88,7 +85,7 @@ export class ModelRun {
       await this.#start()
       await bench.until(() => this.#missing().length === 0, 'first sight')
       for (let step = 0; step < steps; step++) {
-        const operation = this.#operations[Math.floor(this.#random() * this.#operations.length)] ?? 'write'
+        const operation = operations[Math.floor(this.#random() * operations.length)] ?? 'write'
         const name = this.#random() < 0.7 ? 'a.log' : 'b.log'
         this.history.push(`${operation} ${name}`)
         await this.#do(operation, name)

@@ -167,3 +167,44 @@ test('a folder that appears later is found', async () => {
   writeFileSync(bench.path('later/y.log'), line('one'))
   await expectMessages('one')
 })
+
+test('a file cut and written again beyond the position right after a restart is not taken for what it was', async () => {
+  const log = bench.path('x.log')
+  appendFileSync(log, line('one'))
+  await bench.start()
+  await bench.untilMessages(['one'])
+  await bench.stop()
+  appendFileSync(log, line('two'))
+  await bench.start()
+  // The first look has verified the file; nothing is read of it yet.
+  copyFileSync(log, `${log}.1`)
+  truncateSync(log)
+  appendFileSync(
+    log,
+    line('three, longer than all that was there before: a position within it is in the middle of a line'),
+  )
+  appendFileSync(log, line('four'))
+  await bench.untilMessages(['one', 'two', 'three', 'four'])
+  expect(bench.messages.map((message) => message.split(',')[0]).toSorted()).toEqual(['four', 'one', 'three', 'two'])
+})
+
+test('a copy seen before its original was cut is no second file, although both are new', async () => {
+  const log = bench.path('x.log')
+  appendFileSync(log, line('before'))
+  await bench.start({ paths: [`${bench.logs}/*.log*`] })
+  await bench.untilMessages(['before'])
+  await bench.stop()
+  renameSync(log, `${log}.2`)
+  appendFileSync(log, line('one') + line('two'))
+  copyFileSync(log, `${log}.1`)
+  await bench.start({ paths: [`${bench.logs}/*.log*`] })
+  await bench.untilMessages(['before', 'one', 'two'])
+  truncateSync(log)
+  appendFileSync(log, line('three'))
+  await bench.untilMessages(['before', 'one', 'two', 'three'])
+  await bench.stop()
+  await bench.start({ paths: [`${bench.logs}/*.log*`] })
+  appendFileSync(log, line('four'))
+  await bench.untilMessages(['before', 'one', 'two', 'three', 'four'])
+  expect(bench.messages).toEqual(['before', 'one', 'two', 'three', 'four'])
+})
