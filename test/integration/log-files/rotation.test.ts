@@ -185,7 +185,10 @@ test('a file cut and written again beyond the position right after a restart is 
   )
   appendFileSync(log, line('four'))
   await bench.untilMessages(['one', 'two', 'three', 'four'])
-  expect(bench.messages.map((message) => message.split(',')[0]).toSorted()).toEqual(['four', 'one', 'three', 'two'])
+  expect(new Set(bench.messages.map((message) => message.split(',')[0]))).toEqual(
+    new Set(['one', 'two', 'three', 'four']),
+  )
+  expect(new Set(ids()).size).toBe(4)
 })
 
 test('a copy seen before its original was cut is no second file, although both are new', async () => {
