@@ -104,7 +104,7 @@ test('killed at random moments of 20 MB/s into Kafka, rotating all the time: not
   // Each kill makes one stretch of lines come again, and no longer one than what was in flight.
   expect(seen.stretches.length).toBeLessThanOrEqual(kills)
   for (const count of seen.stretches) expect((count * bytes) / written).toBeLessThan(maxRepeatedBytes)
-}, 1_800_000)
+}, 3_600_000)
 
 type Transport = Awaited<ReturnType<typeof createKafkaTransport>>['value']
 
@@ -114,7 +114,7 @@ async function readTopic(transport: Transport, written: number) {
   const underTwoIds: number[] = []
   const repeated = new Uint8Array(written + 1)
   const gaps: string[] = []
-  let distinct = 0
+  let [distinct, progressMs] = [0, Date.now()]
   const consumer = await transport.createConsumer(
     { role: 'reader', topics: ['APP', 'THUMP'], startAt: 'beginning' },
     {
@@ -124,8 +124,11 @@ async function readTopic(transport: Transport, written: number) {
           const token = Number(/"message":"t(\d+)e/.exec(value.toString('latin1', 0, 400))?.[1] ?? 0)
           if (topic === 'THUMP' || token === 0) continue
           const id = crc32(headers['id'] ?? '') + 1
-          if (ids[token] === 0) distinct++
-          else repeated[token] = 1
+          if (ids[token] !== 0) repeated[token] = 1
+          else {
+            distinct++
+            progressMs = Date.now()
+          }
           if (ids[token] !== 0 && ids[token] !== id) underTwoIds.push(token)
           ids[token] = id
         }
@@ -133,7 +136,9 @@ async function readTopic(transport: Transport, written: number) {
       },
     },
   )
-  await eventually(() => distinct >= written, { withinMs: 300_000, what: 'every line' }).catch(() => {})
+  // A busy machine reads slowly; only when nothing more comes is something lost.
+  const isOver = () => distinct >= written || Date.now() - progressMs > 60_000
+  await eventually(isOver, { withinMs: 1_800_000, what: 'every line' })
   await consumer.stop()
   const tokens = Array.from({ length: written }, (_, index) => index + 1)
   return {
