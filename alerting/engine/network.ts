@@ -1,4 +1,5 @@
 import { isAscii } from 'node:buffer'
+import { scannedCharacters } from '../rules/predicate.ts'
 import type { Rule } from '../rules/rule.ts'
 import { foldText } from '../rules/text.ts'
 import { type ByteWords, createByteWords } from './byte-words.ts'
@@ -71,7 +72,9 @@ class WordNetwork implements Network {
   }
 
   ofEvent(event: unknown): readonly number[] {
-    return this.#candidates(Buffer.from(foldText(JSON.stringify(event))))
+    const text = JSON.stringify(event)
+    const scanned = text.length > scannedCharacters ? JSON.stringify(event, shortened) : text
+    return this.#candidates(Buffer.from(foldText(scanned)))
   }
 
   #candidates(bytes: Uint8Array): readonly number[] {
@@ -104,6 +107,15 @@ class WordNetwork implements Network {
     for (const gate of this.#further[rule] ?? []) if (!gate.some((word) => this.#wordMarks[word] === mark)) return false
     return true
   }
+}
+
+/** What `ends` may ask for stands behind what is scanned of a long text. */
+const endCharacters = 4096
+
+/** Folding a mebibyte would take longer than all else: of a long text no test looks at more than its beginning and its end. */
+function shortened(_: string, value: unknown): unknown {
+  if (typeof value !== 'string' || value.length <= scannedCharacters + endCharacters) return value
+  return `${value.slice(0, scannedCharacters)}\n${value.slice(-endCharacters)}`
 }
 
 const backslash = 92

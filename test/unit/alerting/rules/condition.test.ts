@@ -76,6 +76,12 @@ describe('where', () => {
     expect(holds(where, event)).toBe(expected)
   })
 
+  test('a long line in any language is met at its beginning and at its end', () => {
+    const message = `Ошибка ${'ж'.repeat(200_000)} Конец`
+    expect(holds('{message.contains: ошибка}', { message })).toBe(true)
+    expect(holds('{message.ends: конец}', { message })).toBe(true)
+  })
+
   test('an evil pattern over 50 kB costs under 5 ms', () => {
     const [rule] = rulesOf('rules:\n- {id: r, topic: APP, type: match, where: {message.regex: "(a+)+b"}}\n')
     const test = compileCondition(rule!.where)
