@@ -126,7 +126,8 @@ function isRoutine(shown: ThumpEvent): boolean {
 
 function startWorkload(request: WorkloadRequest, shutdown: Shutdown): void {
   const stopping = new AbortController()
-  const running = runWorkload(request, stopping.signal)
+  // Who did it can be told once the broker has listed its connections: seven seconds after the first event.
+  const running = runWorkload({ ...request, firstIncidentRound: 2 }, stopping.signal)
   shutdown.add('workload', async () => {
     stopping.abort(new Error('demo is stopping'))
     await running

@@ -12,6 +12,8 @@ export interface WorkloadRequest {
   readonly roundMs?: number
   /** Orders come each round, incidents (a failed login, a deleted queue …) in every one of this many; default 5. */
   readonly roundsPerIncident?: number
+  /** The round of the first incidents; default 0. */
+  readonly firstIncidentRound?: number
   /** Called after each deed, with what was done. */
   readonly onDeed?: (deed: string) => void
 }
@@ -55,7 +57,8 @@ async function trade(request: WorkloadRequest, shop: Channel, alice: ChannelMode
   try {
     for (let round = 0; ; round++) {
       publishOrders(shop, round, request)
-      if (round % (request.roundsPerIncident ?? 5) === 0) await incidents(request, shop, alice, round)
+      const since = round - (request.firstIncidentRound ?? 0)
+      if (since >= 0 && since % (request.roundsPerIncident ?? 5) === 0) await incidents(request, shop, alice, round)
       await sleep(request.roundMs ?? 4000, signal)
     }
   } finally {
