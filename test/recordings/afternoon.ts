@@ -148,7 +148,8 @@ const steps: readonly Step[] = [
     async ({ broker, watched }) => {
       await broker.halt()
       await broker.start()
-      await watched.ready()
+      // Tracing is off after a restart: the firehose is not ready, and says so.
+      await watched.ready('log-files', 'events')
       await http(broker, 'PUT', '/queues/%2F/next.day', { body: { durable: true } })
     },
   ],

@@ -20,9 +20,12 @@ export interface Watched {
   readonly events: ThumpEvent[]
   /** Waits for an event; from the first one on. */
   see(what: string, check: (event: ThumpEvent) => boolean | undefined): Promise<ThumpEvent>
-  /** Every source reads. */
-  ready(): Promise<unknown>
+  /** These sources read; all where none is named. */
+  ready(...names: readonly string[]): Promise<unknown>
 }
+
+/** A busy machine takes its time. */
+const withinMs = 120_000
 
 /** All sources of an agent beside a private broker, with the least rights; what they send is kept. */
 export async function watch(broker: Broker, agent: Record<string, unknown> = {}): Promise<Started<Watched>> {
@@ -56,13 +59,17 @@ export async function watch(broker: Broker, agent: Record<string, unknown> = {})
     records,
     events: (batch: readonly Parameters<typeof encodeEvent>[0][]) => records(batch.map(encodeEvent)),
   }
-  const running: SourceStatus[] = []
+  const running = new Map<string, SourceStatus>()
   for (const source of openSources({ ...deps, config, identity, emit }).sources)
-    running.push(shutdown.own(source.name, await source.start()))
+    running.set(source.name, shutdown.own(source.name, await source.start()))
   const value: Watched = {
     events,
-    see: (what, check) => eventually(() => events.find((event) => check(event)), { what, withinMs: 60_000 }),
-    ready: () => eventually(() => running.every((status) => status.ready().ok), { what: 'all sources ready' }),
+    see: (what, check) => eventually(() => events.find((event) => check(event)), { what, withinMs }),
+    ready: (...names) => {
+      const awaited = names.length > 0 ? names : [...running.keys()]
+      const areReady = () => awaited.every((name) => running.get(name)?.ready().ok === true)
+      return eventually(areReady, { what: `${awaited.join(', ')} ready`, withinMs })
+    },
   }
   return { value, stop: () => shutdown.run(AbortSignal.timeout(30_000)) }
 }
