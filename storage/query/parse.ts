@@ -147,13 +147,13 @@ class Parser {
   }
 
   #value(path: string, token: Token): QueryNode {
-    if (token.kind === 'quoted') return { kind: 'field', path, value: token.text, isPattern: false }
+    if (token.kind === 'quoted') return valueOf(path, token.text, true)
     if (token.kind !== 'word') return this.#fail(token, `a value for ${path} should stand here`)
     if (token.text === '*') return { kind: 'exists', path }
     const slip = foreignValue(path, token.text, this.#peek())
     if (slip) this.#fail(token, slip.message, slip.hint)
     const isPattern = /(?<!\\)\*/.test(token.text)
-    return { kind: 'field', path, value: isPattern ? token.text : plain(token.text), isPattern }
+    return isPattern ? { kind: 'field', path, value: token.text, isPattern } : valueOf(path, plain(token.text), false)
   }
 
   #path(token: Token & { kind: 'word' }): string {
@@ -183,6 +183,11 @@ class Parser {
   #fail({ at, length }: Token, message: string, hint?: string): never {
     throw new Misread({ message, at, length, ...(hint !== undefined && { hint }) })
   }
+}
+
+/** Nobody asks for a whole message: its words are meant, as where no field is named. */
+function valueOf(path: string, value: string, isPhrase: boolean): QueryNode {
+  return path === 'message' ? { kind: 'text', text: value, isPhrase } : { kind: 'field', path, value, isPattern: false }
 }
 
 function plain(text: string): string {

@@ -119,6 +119,8 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       ['event.code: login-refused or amqp.operation: queue.declare', ['declared', 'refused']],
       ['"login refused"', ['refused']],
       ['"refused login"', []],
+      ['message: "login refused"', ['refused']],
+      ['message: (카드론 or refused)', ['korean', 'refused']],
       ['탈퇴', ['korean']],
       ['카드론', ['korean']],
       ['切断', ['japanese']],
