@@ -88,8 +88,12 @@ export async function checkManagement({ config }: Context): Promise<Finding[]> {
 
 async function checkTracing(account: ManagementAccount, vhost: string, signal: AbortSignal): Promise<Finding> {
   try {
-    const { tracing } = await askManagement(account, `/vhosts/${encodeURIComponent(vhost)}`, signal)
-    return tracing === true
+    // The list: a single vhost is shown to administrators only.
+    const listed: unknown = await askManagement(account, '/vhosts?columns=name,tracing', signal)
+    const all = Array.isArray(listed) ? (listed as ReadonlyArray<{ name?: unknown; tracing?: unknown }>) : []
+    const found = all.find(({ name }) => name === vhost)
+    if (!found) return fail('firehose', `there is no vhost '${vhost}' (agent.firehose.vhosts)`)
+    return found.tracing === true
       ? ok('firehose', `tracing is on in vhost '${vhost}'`)
       : fail(
           'firehose',
@@ -97,7 +101,6 @@ async function checkTracing(account: ManagementAccount, vhost: string, signal: A
           traceCommand('trace_on', vhost),
         )
   } catch {
-    // Only an administrator may ask for a vhost that is not its own.
     return warn('firehose', `whether vhost '${vhost}' is traced may not be asked`, traceCommand('trace_on', vhost))
   }
 }
