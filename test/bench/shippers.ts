@@ -55,7 +55,7 @@ template(name="line" type="string" string="%msg%")
 main_queue(queue.type="FixedArray" queue.size="100000" queue.dequeueBatchSize="4096" queue.workerThreads="1")
 input(type="imfile" File="${live}" Tag="rabbit")
 action(type="omkafka" broker=[${brokers.map((broker) => `"${broker}"`).join(',')}] topic="${topic}" template="line"
-  partitions.auto="on" confParam=[${params.map((param) => `"${param}"`).join(',')}])
+  partitions.auto="on" resubmitOnFailure="on" action.resumeRetryCount="-1" confParam=[${params.map((param) => `"${param}"`).join(',')}])
 `,
   )
   const child = spawn(program, ['-n', '-f', file, '-i', started], { stdio: ['ignore', 'inherit', 'inherit'] })
