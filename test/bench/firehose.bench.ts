@@ -5,8 +5,10 @@ import { decodeTrace } from '../../agent/sources/firehose/decode-trace.ts'
 import { encodeEvent } from '../../event/encode.ts'
 import type { BenchTable } from './bench.ts'
 import { againstBroker } from './firehose-brokers.ts'
+import { alongThePath } from './firehose-path.ts'
 
 const traceCount = 40_000
+const pathCount = 100_000
 const identity = {
   agentId: 'a1b2c3d4e5f6',
   agentVersion: '1.0.0',
@@ -77,13 +79,16 @@ function inOneProcess(): BenchTable {
   }
 }
 
-/** `--only 4.0`, `--only process`, `--seconds 8` */
+/** `--only 4.0`, `--only process`, `--only path` with `--kafka HOST:PORT` if not without, `--seconds 8` */
 export default async function firehose(argv: readonly string[]): Promise<BenchTable[]> {
   const option = (name: string) => (argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined)
   const only = option('--only')
   const seconds = Number(option('--seconds') ?? 8)
   const tables: BenchTable[] = []
   if (only === undefined || only === 'process') tables.push(inOneProcess())
+  const kafka = option('--kafka')
+  if (only === undefined || only === 'path')
+    tables.push(await alongThePath(pathCount, kafka === undefined ? undefined : [kafka]))
   for (const version of ['3.10', '4.0'] as const)
     if (only === undefined || only === version) tables.push(await againstBroker(version, seconds))
   return tables
