@@ -3,6 +3,8 @@ import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { type PackedRecords, unpack } from '../transport/packed-records.ts'
 import type { OutRecord, Producer, SendResult } from '../transport/transport.ts'
+import { packEvents } from './pack/pack-events.ts'
+import { RecordPacker } from './pack/record-packer.ts'
 import type { Emit } from './source.ts'
 
 /** Hands events to the transport and counts what became of them. What the transport refuses for good is a counted, named drop. */
@@ -35,9 +37,13 @@ export function createEmitter({ producer, log, metrics }: { producer: Producer; 
     let single: readonly OutRecord[] | undefined
     settle(sent, byTopic, (index) => (single ??= packs.flatMap(unpack))[index])
   }
-  return {
-    records,
-    ...(producer.sendPacked && { packed }),
-    events: (events: readonly Emitted[], signal) => records(events.map(encodeEvent), signal),
+  const packer = producer.sendPacked && new RecordPacker()
+  const events = async (batch: readonly Emitted[], signal: AbortSignal): Promise<void> => {
+    const found = packer && batch.length > 0 ? packEvents(batch, packer) : undefined
+    if (!found) return await records(batch.map(encodeEvent), signal)
+    await packed(found.packs, signal)
+    // Where it rejects, what was handed over may still be read.
+    found.release()
   }
+  return { records, ...(producer.sendPacked && { packed }), events }
 }

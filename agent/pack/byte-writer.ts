@@ -35,6 +35,11 @@ export class ByteWriter {
     this.at = at
   }
 
+  /** As UTF-8: up to three bytes a unit of its length. */
+  text(text: string): void {
+    this.at += this.#buffer.write(text, this.at)
+  }
+
   /** All of it. */
   block(source: Uint8Array): void {
     this.#buffer.set(source, this.at)

@@ -1,6 +1,6 @@
-import { schemaVersion } from '../../../event/encode.ts'
-import type { TopicName } from '../../../event/topics.ts'
-import type { PackedRecords } from '../../../transport/packed-records.ts'
+import { schemaVersion } from '../../event/encode.ts'
+import type { TopicName } from '../../event/topics.ts'
+import type { PackedRecords } from '../../transport/packed-records.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { type Slab, Slabs } from './slabs.ts'
 

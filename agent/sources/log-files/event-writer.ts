@@ -15,7 +15,7 @@ import { jsonLine } from './json-line.ts'
 import { LineClock } from './line-clock.ts'
 import { LineWriter, maxEventBytes } from './line-writer.ts'
 import { merge } from './merge.ts'
-import type { RecordPacker } from './record-packer.ts'
+import type { RecordPacker } from '../../pack/record-packer.ts'
 
 /** Whose record it is. */
 export interface RecordPlace {

@@ -3,7 +3,7 @@ import type { OutRecord } from '../../../transport/transport.ts'
 import type { SavedGeneration } from './checkpoint-file.ts'
 import type { LogInput } from './contract.ts'
 import { fingerprint, headBytes, readRange, tailBytes, type FileStat } from './evidence.ts'
-import type { Packed } from './record-packer.ts'
+import type { Packed } from '../../pack/record-packer.ts'
 import type { Encoding } from './transcode.ts'
 
 /** The content before a position: what proves that a file still is what was read. */

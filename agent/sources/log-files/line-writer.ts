@@ -4,7 +4,7 @@ import type { Framed } from '../../parse/formats/framing.ts'
 import { flagsOf } from './flags.ts'
 import type { LineClock } from './line-clock.ts'
 import { Numerals } from './numerals.ts'
-import type { RecordPacker } from './record-packer.ts'
+import type { RecordPacker } from '../../pack/record-packer.ts'
 
 /** Kafka refuses records beyond 1 MiB with their headers; an event that would be larger is cut and flagged. */
 export const maxEventBytes = 1_000_000

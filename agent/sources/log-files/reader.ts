@@ -4,7 +4,7 @@ import type { Tuning } from './contract.ts'
 import type { EventWriter } from './event-writer.ts'
 import { holdsContent, readFully, readRange, statFile, tailBytes } from './evidence.ts'
 import { type Batch, type Generation, markOf } from './generation.ts'
-import type { RecordPacker } from './record-packer.ts'
+import type { RecordPacker } from '../../pack/record-packer.ts'
 import { sniff, transcode } from './transcode.ts'
 
 export type ReadOutcome =
