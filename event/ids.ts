@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 
 /** 128 bits as 22 characters of base64url: short as a document id, and far beyond any collision. */
 function digest(parts: readonly string[]): string {
@@ -28,9 +28,13 @@ export function exchangeEventId(
   return digest(['event', cluster, routingKey, String(timestampMs), canonicalJson(headers)])
 }
 
+/** 128 random bits of this process, then a count: as unique as random throughout, and far cheaper to make and to compress. */
+const uniquePrefix = randomBytes(16).toString('base64url')
+let made = 0
+
 /** For traces, metrics and what happens once. */
 export function uniqueEventId(): string {
-  return randomUUID()
+  return `${uniquePrefix}-${(made++).toString(36)}`
 }
 
 /** JSON with sorted keys: equal for equal content, whatever order a broker's map came in. */

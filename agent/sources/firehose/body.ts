@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHmac, createSecretKey } from 'node:crypto'
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import type { ThumpEvent } from '../../../event/event.ts'
@@ -74,14 +75,20 @@ function textOf(bytes: Buffer, contentType: unknown): string | undefined {
   const type = typeof contentType === 'string' ? contentType.toLowerCase() : ''
   if (/^(?:image|audio|video|font)\/|octet-stream|protobuf|avro|msgpack|zip/.test(type)) return undefined
   const charset = /charset="?([\w-]+)/.exec(type)?.[1] ?? 'utf-8'
-  let text: string
+  const text = decoded(bytes, charset)
+  if (text === undefined) return undefined
+  // oxlint-disable-next-line no-control-regex -- control characters are what tells bytes from text
+  return /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(text) ? undefined : text
+}
+
+function decoded(bytes: Buffer, charset: string): string | undefined {
+  // Most are whole UTF-8; a decoder is for what is cut within a character, has a byte order mark or another charset.
+  if ((charset === 'utf-8' || charset === 'utf8') && bytes[0] !== 0xef && isUtf8(bytes)) return bytes.toString()
   try {
-    text = new TextDecoder(charset, { fatal: true }).decode(bytes, { stream: true })
+    return new TextDecoder(charset, { fatal: true }).decode(bytes, { stream: true })
   } catch {
     return undefined
   }
-  // oxlint-disable-next-line no-control-regex -- control characters are what tells bytes from text
-  return /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(text) ? undefined : text
 }
 
 function cut(text: string, limitBytes: number): string {

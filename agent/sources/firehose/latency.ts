@@ -1,13 +1,15 @@
 import type { ThumpEvent } from '../../../event/event.ts'
 
-const maxRemembered = 20_000
+/** Of each of two generations: the older one is forgotten as a whole. */
+const maxRemembered = 10_000
 
 /**
  * From publish to deliver, in ms, put onto deliveries. By the broker's clock where its timestamp interceptor is on;
  * else by when we received both traces, for messages that carry a `message_id`: nothing else names a message.
  */
 export function createLatency(): (event: ThumpEvent, atMs: number) => void {
-  const published = new Map<string, number>()
+  let published = new Map<string, number>()
+  let before = new Map<string, number>()
   return (event, atMs) => {
     const { amqp, rabbitmq } = event
     if (!rabbitmq || !amqp) return
@@ -26,12 +28,11 @@ export function createLatency(): (event: ThumpEvent, atMs: number) => void {
     if (typeof id !== 'string') return
     const key = `${rabbitmq.vhost} ${id}`
     if (isPublish) {
-      published.delete(key)
       published.set(key, atMs)
-      if (published.size > maxRemembered) published.delete(published.keys().next().value ?? '')
+      if (published.size >= maxRemembered) [before, published] = [published, new Map()]
       return
     }
-    const sinceMs = published.get(key)
+    const sinceMs = published.get(key) ?? before.get(key)
     if (sinceMs !== undefined) set(atMs - sinceMs, 'agent')
   }
 }

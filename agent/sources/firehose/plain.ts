@@ -28,11 +28,12 @@ export function plain(value: unknown, depth = 0): Json | undefined {
 export function plainTable(table: object, depth = 0): Record<string, Json> {
   const found: Record<string, Json> = {}
   let count = 0
-  for (const [key, item] of Object.entries(table)) {
+  const items = table as Readonly<Record<string, unknown>>
+  for (const key of Object.keys(items)) {
     // RabbitMQ 3's AMQP 1.0 plugin keeps encoded sections in these: bytes, not text.
     if (key.startsWith('x-amqp-1.0-')) continue
     if (++count > maxItems) break
-    const json = plain(item, depth)
+    const json = plain(items[key], depth)
     if (json !== undefined) found[key.slice(0, 256)] = json
   }
   return found
