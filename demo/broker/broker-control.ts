@@ -34,10 +34,17 @@ export async function callApi(managementUrl: string, method: string, path: strin
   return text === '' ? undefined : JSON.parse(text)
 }
 
-/** rabbitmqctl against the node; resolves with its standard output, throws with what it said when it fails. */
-export function runCtl(place: NodePlace, user: ServerUser | undefined, args: readonly string[]): Promise<string> {
+export type BrokerTool = 'rabbitmqctl' | 'rabbitmq-plugins' | 'rabbitmq-upgrade'
+
+/** A tool of the broker against the node; resolves with its standard output, throws with what it said when it fails. */
+export function runTool(
+  tool: BrokerTool,
+  place: NodePlace,
+  user: ServerUser | undefined,
+  args: readonly string[],
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(join(place.root.sbin, 'rabbitmqctl'), args, {
+    const child = spawn(join(place.root.sbin, tool), args, {
       env: nodeEnvironment(place),
       cwd: place.base,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -51,7 +58,7 @@ export function runCtl(place: NodePlace, user: ServerUser | undefined, args: rea
     child.once('close', (code) =>
       code === 0
         ? resolve(out)
-        : reject(new UnavailableError(`rabbitmqctl ${args[0] ?? ''}`, new Error((err || out).trim().slice(-500)))),
+        : reject(new UnavailableError(`${tool} ${args[0] ?? ''}`, new Error((err || out).trim().slice(-500)))),
     )
   })
 }

@@ -10,7 +10,7 @@ import {
   nodeFolders,
   writeConfiguration,
 } from './broker-config.ts'
-import { admin, callApi, isReady, runCtl } from './broker-control.ts'
+import { admin, type BrokerTool, callApi, isReady, runTool } from './broker-control.ts'
 import type { BrokerRoot } from './fetch-broker.ts'
 import { freePorts } from './free-ports.ts'
 import { prepareBase, startGuard, startServerProcess } from './guarded.ts'
@@ -43,6 +43,8 @@ export interface Broker {
   version(): Promise<string>
   /** rabbitmqctl against this node. */
   ctl(...args: string[]): Promise<string>
+  /** Another of its tools against this node. */
+  tool(name: BrokerTool, ...args: string[]): Promise<string>
   /** An administrator's call of the management API; throws on an error status. */
   api(method: string, path: string, body?: unknown): Promise<unknown>
   /** Of the node itself, while it runs. */
@@ -100,7 +102,8 @@ export async function startBroker(request: BrokerRequest): Promise<Started<Broke
     epmdPort: ports.epmd,
     admin,
     version: async () => String(((await api('GET', '/api/overview')) as { rabbitmq_version: string }).rabbitmq_version),
-    ctl: (...args) => runCtl(place, user, args),
+    ctl: (...args) => runTool('rabbitmqctl', place, user, args),
+    tool: (name, ...args) => runTool(name, place, user, args),
     api,
     pid,
     kill: async () => {

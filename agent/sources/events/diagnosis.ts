@@ -8,19 +8,46 @@ export interface Diagnosis {
     | 'login-refused'
     | 'vhost-missing'
     | 'queue-differs'
+    | 'drained'
+    | 'transport-away'
     | 'unreachable'
     | 'other'
   /** One sentence with the exact command that mends it, where a command does. */
   readonly detail: string
 }
 
+/** What was read waited for the transport longer than it may, and goes back to the broker's queue. */
+export class HeldTooLong extends Error {
+  constructor(limitMs: number) {
+    super(
+      `the transport took no events for ${Math.ceil(limitMs / 1000)} s: they wait in the broker's queue, and are read again`,
+    )
+  }
+}
+
+/**
+ * The same over time: a drained node closes its listeners after it said so, and a refused connection says less than what
+ * came before it.
+ */
+export function createDiagnosis(account: Account): (error: unknown) => Diagnosis {
+  let last: Diagnosis | undefined
+  return (error) => {
+    const found = diagnose(error, account)
+    if (found.reason !== 'unreachable' || last?.reason !== 'drained') last = found
+    return last ?? found
+  }
+}
+
+interface Account {
+  readonly user: string
+  readonly vhost: string
+  readonly queue: string
+}
+
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
 /** Why the event exchange cannot be read, told by the error the broker gave. */
-export function diagnose(
-  error: unknown,
-  { user, vhost, queue }: { user: string; vhost: string; queue: string },
-): Diagnosis {
+export function diagnose(error: unknown, { user, vhost, queue }: Account): Diagnosis {
   const text = chain(error)
   if (/no exchange 'amq\.rabbitmq\.event'/.test(text))
     return {
@@ -47,6 +74,13 @@ export function diagnose(
       reason: 'queue-differs',
       detail: `queue '${queue}' exists with other arguments; set agent.events.maxLength back, or name a new agent.events.queue: ${text.slice(0, 300)}`,
     }
+  if (/maintenance mode/i.test(text))
+    return {
+      reason: 'drained',
+      detail:
+        'the node was put into maintenance: its events wait in their queue; when that is over run: rabbitmq-upgrade revive',
+    }
+  if (error instanceof HeldTooLong) return { reason: 'transport-away', detail: error.message }
   const errno = errnoOf(error)
   if (errno !== undefined) return { reason: 'unreachable', detail: `the broker cannot be reached: ${errno}` }
   return { reason: 'other', detail: text.slice(0, 300) }

@@ -9,7 +9,7 @@ import type { KeepUp } from '../../correlate/keep-up.ts'
 import { closeConnection } from '../../broker/close.ts'
 import type { AmqpOptions } from '../../broker/connection.ts'
 import type { Emit, Identity, Source, SourceStatus } from '../../source.ts'
-import { diagnose } from './diagnosis.ts'
+import { createDiagnosis } from './diagnosis.ts'
 import type { EventQueueOptions } from './queue.ts'
 import { createRepeats } from './repeats.ts'
 import { connectOwn, consume, type SessionMemory } from './session.ts'
@@ -29,6 +29,10 @@ export interface EventsDeps {
   /** How many nodes the cluster has; undefined where nobody can say. More than one: the queue is a quorum queue. */
   readonly countNodes?: (signal: AbortSignal) => Promise<number | undefined>
   readonly probeEveryMs?: number
+  /** How long a probe waits for its events. */
+  readonly probeLimitMs?: number
+  /** How long what was read may wait for the transport before it goes back to the queue; default five minutes. */
+  readonly holdLimitMs?: number
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number }
 }
 
@@ -63,13 +67,14 @@ function startEvents(deps: EventsDeps): Started<SourceStatus> {
       await closeConnection(connection)
     }
   }
+  const diagnose = createDiagnosis({ user, vhost: events.vhost, queue: events.queue })
   const onState = (next: { ok: boolean; detail?: string }) => {
     if (next.ok && !state.ok) telemetry.consuming()
     else if (next.detail !== undefined && next.detail !== state.detail) telemetry.doubtful(next.detail)
     state = next
   }
   const onFailure = (cause: unknown) => {
-    const diagnosis = diagnose(cause, { user, vhost: events.vhost, queue: events.queue })
+    const diagnosis = diagnose(cause)
     state = { ok: false, detail: diagnosis.detail }
     telemetry.failed(cause, diagnosis)
   }

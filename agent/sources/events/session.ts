@@ -7,16 +7,17 @@ import { closeConnection } from '../../broker/close.ts'
 import { connectionName } from '../../broker/connection-name.ts'
 import { connectBroker } from '../../broker/connection.ts'
 import { decodeEvent } from './decode-event.ts'
+import { HeldTooLong } from './diagnosis.ts'
 import type { EventsDeps } from './events.ts'
 import { deleteWhenDrained, keepCopies, openEventQueue, type Opened } from './move.ts'
 import { probeEvents } from './probe.ts'
-import type { EventQueueOptions } from './queue.ts'
+import { bindEvents, type EventQueueOptions, onOwnChannel } from './queue.ts'
 import type { EventsTelemetry } from './telemetry.ts'
 
 /** What may be unacknowledged at once: the bound of memory, and of what a crash lets be read again. */
 const prefetch = 250
 /** Below every broker's consumer timeout (15 minutes at the least): held messages go back before the broker closes us. */
-const holdLimitMs = 5 * 60_000
+const defaultHoldLimitMs = 5 * 60_000
 const defaultProbeEveryMs = 5 * 60_000
 
 /** What one session leaves to the next. */
@@ -52,14 +53,16 @@ export async function consume(connection: ChannelModel, request: SessionRequest)
     telemetry.opened(opened.kind, events.queue)
     const channel = await connection.createChannel()
     channel.on('error', fail)
-    channel.on('close', () => fail(new Error('the broker closed the channel')))
+    // Where the connection goes, its channels are told first; why it goes is told in the same turn.
+    channel.on('close', () => setImmediate(fail, new Error('the broker closed the channel')))
     await channel.prefetch(prefetch)
     for (const queue of toRead(opened, events.queue)) await read(channel, queue, opened, inbox, fail)
     request.onState({ ok: true })
     // Our own connection came before the binding: a second one makes the event that names the node.
     if (request.identity.node() === undefined) await closeConnection(await connectOwn(request))
     const moved = watchLeftover(connection, opened, inbox, ends)
-    void keepProbing(connection, request, ends).catch(() => {})
+    // The plugin takes the exchange and every binding with it: the next session says so, and binds anew once it is back.
+    keepProbing(connection, request, opened, ends).catch(fail)
     const isMoved = await Promise.race([forwardAll(channel, inbox, request, ends), moved])
     if (isMoved) memory.hasMoved = true
   } catch (error) {
@@ -92,7 +95,7 @@ async function watchLeftover(
   const never = new Promise<boolean>(() => {})
   if (!('leftover' in opened) || opened.leftover === undefined) return never
   const isIdle = () => inbox.isIdle
-  const limitMs = holdLimitMs + 60_000
+  const limitMs = defaultHoldLimitMs + 60_000
   const prepare = () => (opened.kind === 'draining' ? keepCopies(connection, opened.wanted) : Promise.resolve())
   await deleteWhenDrained({ connection, queue: opened.leftover, isIdle, holdLimitMs: limitMs, prepare }, signal)
   return opened.kind === 'draining' ? true : never
@@ -138,9 +141,16 @@ async function forwardAll(channel: Channel, inbox: Inbox, request: SessionReques
 }
 
 /** This node tells nothing where the plugin is missing on it, although the shared queue goes on with the others' events. */
-async function keepProbing(connection: ChannelModel, request: SessionRequest, signal: AbortSignal): Promise<void> {
+async function keepProbing(
+  connection: ChannelModel,
+  request: SessionRequest,
+  opened: Opened,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
-    const isHeard = await probeEvents(connection, signal)
+    // Disabled and enabled between two probes, the plugin leaves an exchange that works and a queue bound to nothing.
+    if (opened.kind === 'ready') await onOwnChannel(connection, (channel) => bindEvents(channel, request.events.queue))
+    const isHeard = await probeEvents(connection, signal, request.probeLimitMs)
     signal.throwIfAborted()
     const node = request.identity.node()
     const where = node === undefined ? '' : ` -n ${node}`
@@ -168,8 +178,13 @@ async function forward(
     if (emitted) batch.push(emitted)
   }
   if (batch.length > 0) {
-    const held = AbortSignal.timeout(holdLimitMs)
-    await request.emit.events(batch, AbortSignal.any([ends, held]))
+    const limitMs = request.holdLimitMs ?? defaultHoldLimitMs
+    const held = AbortSignal.timeout(limitMs)
+    try {
+      await request.emit.events(batch, AbortSignal.any([ends, held]))
+    } catch (cause) {
+      throw held.aborted && !ends.aborted ? new HeldTooLong(limitMs) : cause
+    }
   }
   ends.throwIfAborted()
   const last = messages.at(-1)
