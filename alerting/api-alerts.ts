@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { WithAlerter } from './http-api.ts'
+import type { WithAlerter } from './with-alerter.ts'
 import { alertJson } from './notify/alert-json.ts'
 import type { Wording } from './notify/channel.ts'
 import type { AlertDetail, AlertView, Deed, DeedOutcome } from './notify/operator.ts'

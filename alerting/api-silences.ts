@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { duration } from '../runtime/config/values.ts'
 import { problemOf } from './api-problem.ts'
-import type { WithAlerter } from './http-api.ts'
+import type { WithAlerter } from './with-alerter.ts'
 import { alertJson } from './notify/alert-json.ts'
 import { type Matcher, matcherText, parseMatcher, type Silence, type SilenceRequest } from './notify/silences.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { AlertingConfig, ChannelConfig } from '../runtime/config/schema-alerting.ts'
-import type { WithAlerter } from './http-api.ts'
+import type { WithAlerter } from './with-alerter.ts'
 import { isSignedBySlack, readSlackAction, type SlackAction } from './notify/channels/slack-actions.ts'
 import { createHttpClient } from './notify/http.ts'
 import type { Operator } from './notify/operator.ts'

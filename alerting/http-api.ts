@@ -1,4 +1,4 @@
-import { fastify, type FastifyReply, type FastifyRequest } from 'fastify'
+import { fastify } from 'fastify'
 import type { Started } from '../runtime/shutdown.ts'
 import type { ActiveAlerter } from './active.ts'
 import { addAlertRoutes } from './api-alerts.ts'
@@ -6,6 +6,7 @@ import { addSilenceRoutes } from './api-silences.ts'
 import { addSlackRoute } from './api-slack.ts'
 import type { RuleBook } from './rule-book.ts'
 import type { KeyValue } from './transition.ts'
+import type { WithAlerter } from './with-alerter.ts'
 
 export interface ApiDeps {
   readonly listen: { readonly host: string; readonly port: number }
@@ -14,11 +15,6 @@ export interface ApiDeps {
   readonly active: () => ActiveAlerter | undefined
   readonly reload: () => Promise<void>
 }
-
-/** Answers for an alerter that is active; 503 while another one is. */
-export type WithAlerter = (
-  answer: (alerter: ActiveAlerter, request: FastifyRequest, reply: FastifyReply) => unknown,
-) => (request: FastifyRequest, reply: FastifyReply) => unknown
 
 const bodyLimit = 256 * 1024
 

@@ -1,21 +1,13 @@
 import { join } from 'node:path'
-import type { Clock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
-import type { Logger } from '../runtime/log.ts'
-import type { Metrics } from '../runtime/metrics.ts'
+import type { RuntimeDeps } from '../runtime/runtime-deps.ts'
 import type { Started } from '../runtime/shutdown.ts'
 import type { Storage } from './storage.ts'
-
-export interface StorageDeps {
-  readonly log: Logger
-  readonly metrics: Metrics
-  readonly now: Clock
-}
 
 /** The storage the configuration names. `mode: 'read'` opens SQLite beside the process that writes it. */
 export async function openStorage(
   config: Config,
-  deps: StorageDeps,
+  deps: RuntimeDeps,
   mode: 'write' | 'read' = 'write',
 ): Promise<Started<Storage>> {
   const { kind, sqlite, elasticsearch } = config.storage

@@ -2,22 +2,14 @@ import { join } from 'node:path'
 import type { TopicName } from '../event/topics.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import { ConfigError } from '../runtime/errors.ts'
-import type { Logger } from '../runtime/log.ts'
-import type { Metrics } from '../runtime/metrics.ts'
-import type { Clock } from '../runtime/clock.ts'
+import type { RuntimeDeps } from '../runtime/runtime-deps.ts'
 import type { Started } from '../runtime/shutdown.ts'
 import type { Transport } from './transport.ts'
-
-export interface TransportDeps {
-  readonly log: Logger
-  readonly metrics: Metrics
-  readonly now: Clock
-}
 
 /** The transport the configuration names. `mode: 'read'` of the embedded kind is for every process but the one that owns it. */
 export async function openTransport(
   config: Config,
-  deps: TransportDeps,
+  deps: RuntimeDeps,
   mode: 'write' | 'read' = 'write',
 ): Promise<Started<Transport>> {
   const { kind, embedded, kafka } = config.transport

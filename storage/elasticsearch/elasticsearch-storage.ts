@@ -1,5 +1,5 @@
 import type { Started } from '../../runtime/shutdown.ts'
-import type { StorageDeps } from '../open-storage.ts'
+import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { Storage } from '../storage.ts'
 import { createClient, type ElasticsearchOptions } from './client.ts'
 import { dialectOf } from './dialect.ts'
@@ -17,7 +17,7 @@ const upkeepIntervalMs = 3_600_000
  */
 export async function createElasticsearchStorage(
   options: ElasticsearchOptions,
-  { log: parent, metrics, now }: StorageDeps,
+  { log: parent, metrics, now }: RuntimeDeps,
 ): Promise<Started<Storage>> {
   const log = parent.child({ component: 'storage.elasticsearch' })
   const { indexPrefix: prefix, retentionMs } = options

@@ -1,6 +1,6 @@
 import type { ThumpEvent } from '../../event/event.ts'
 import { Shutdown, type Started } from '../../runtime/shutdown.ts'
-import type { StorageDeps } from '../open-storage.ts'
+import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { EventSearch, EventStore, Storage, StoreItem } from '../storage.ts'
 import type { UnreadableDay } from './messages.ts'
 import { startVerifier } from './verifier.ts'
@@ -17,7 +17,7 @@ export interface SqliteOptions {
 const retentionIntervalMs = 600_000
 
 /** Events in one SQLite file a UTC day, with full text; written and read in threads of their own. */
-export function createSqliteStorage({ mode, ...options }: SqliteOptions, deps: StorageDeps): Promise<Started<Storage>> {
+export function createSqliteStorage({ mode, ...options }: SqliteOptions, deps: RuntimeDeps): Promise<Started<Storage>> {
   const log = deps.log.child({ component: 'storage.sqlite' })
   const shutdown = new Shutdown()
   // A long search must not keep a write waiting.
@@ -51,7 +51,7 @@ interface RetainingStore extends EventStore {
   retain(): Promise<void>
 }
 
-function storeOf(writer: WorkerClient, log: StorageDeps['log']): RetainingStore {
+function storeOf(writer: WorkerClient, log: RuntimeDeps['log']): RetainingStore {
   let isWriting = true
   const tellRemoved = (days: readonly string[]) => {
     if (days.length > 0) log.info({ days }, 'old days removed')

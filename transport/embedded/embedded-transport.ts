@@ -1,7 +1,7 @@
 import { type TopicName, topicNames } from '../../event/topics.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { Shutdown, type Started } from '../../runtime/shutdown.ts'
-import type { TransportDeps } from '../open-transport.ts'
+import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { Consumer, ConsumerHandlers, ConsumerOptions, TopicPartition, Transport } from '../transport.ts'
 import { type PartitionView, startConsumer } from './consumer.ts'
 import { GroupWriter } from './group-writer.ts'
@@ -40,14 +40,14 @@ const returnMs = 60_000
 /** The own log: topics, partitions, offsets and consumer groups as in Kafka, in a folder of one process. Throws ThumpError where another process owns it. */
 export async function createEmbeddedTransport(
   options: EmbeddedOptions,
-  deps: TransportDeps,
+  deps: RuntimeDeps,
 ): Promise<Started<Transport>> {
   const { dir, topics, partitions, mode } = options
   const layout = openLogDir(dir, topics, partitions, mode === 'write')
   return mode === 'read' ? openReadOnly(layout, deps) : await openWriter(layout, options, deps)
 }
 
-async function openWriter(layout: LogDir, options: EmbeddedOptions, deps: TransportDeps): Promise<Started<Transport>> {
+async function openWriter(layout: LogDir, options: EmbeddedOptions, deps: RuntimeDeps): Promise<Started<Transport>> {
   const log = deps.log.child({ component: 'transport.embedded' })
   const groups = openGroups(layout.dir, { log, now: deps.now })
   const shutdown = new Shutdown()
@@ -82,7 +82,7 @@ const endOf = ({ topic, partition, log }: Place) => ({ topic, partition, offset:
 
 function openPlace(
   at: TopicPartition,
-  parts: { layout: LogDir; options: EmbeddedOptions; groups: Groups; log: Logger; deps: TransportDeps },
+  parts: { layout: LogDir; options: EmbeddedOptions; groups: Groups; log: Logger; deps: RuntimeDeps },
 ): Place {
   const { layout, options, groups, log, deps } = parts
   const partitionLog = new PartitionLog({
@@ -96,7 +96,7 @@ function openPlace(
   return { ...at, log: partitionLog, more: moreSignal() }
 }
 
-function retention(places: readonly Place[], groups: Groups, options: EmbeddedOptions, { now }: TransportDeps) {
+function retention(places: readonly Place[], groups: Groups, options: EmbeddedOptions, { now }: RuntimeDeps) {
   const { retentionMs, maxBytes } = options
   const logs = places.map(({ log }) => log)
   const placeOf = new Map(places.map((place) => [place.log, place]))
@@ -122,7 +122,7 @@ interface ValueParts {
   readonly writer: GroupWriter
   readonly groups: Groups
   readonly log: Logger
-  readonly deps: TransportDeps
+  readonly deps: RuntimeDeps
   readonly shutdown: Shutdown
 }
 

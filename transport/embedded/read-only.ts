@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
-import type { TransportDeps } from '../open-transport.ts'
+import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { Transport } from '../transport.ts'
 import { type PartitionView, startConsumer } from './consumer.ts'
 import { createInboxProducer } from './inbox.ts'
@@ -12,7 +12,7 @@ import { listSegments } from './segments.ts'
 const pollMs = 200
 
 /** The log as other processes see it: they follow its files, keep no offsets in it, and leave what they send in its inbox. */
-export function openReadOnly(layout: LogDir, { now, log }: TransportDeps): Started<Transport> {
+export function openReadOnly(layout: LogDir, { now, log }: RuntimeDeps): Started<Transport> {
   const value: Transport = {
     kind: 'embedded',
     createProducer: async () => ({ value: createInboxProducer(layout.dir), stop: async () => {} }),

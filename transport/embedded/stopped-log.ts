@@ -1,6 +1,6 @@
 import { type TopicName, topicNames } from '../../event/topics.ts'
 import type { Started } from '../../runtime/shutdown.ts'
-import type { TransportDeps } from '../open-transport.ts'
+import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { Producer, TopicPartition } from '../transport.ts'
 import { openGroups } from './groups.ts'
 import { takeInbox } from './inbox.ts'
@@ -27,7 +27,7 @@ export interface StoppedLog {
 export function openStoppedLog(
   dir: string,
   topics: Readonly<Record<TopicName, string>>,
-  { log: parent, now }: TransportDeps,
+  { log: parent, now }: RuntimeDeps,
 ): Started<StoppedLog> {
   const log = parent.child({ component: 'transport.embedded' })
   // Where none was ever made there are no partitions, and none is to be made.

@@ -3,7 +3,7 @@ import type { Logger } from '../../runtime/log.ts'
 import { retryForever } from '../../runtime/retry.ts'
 import { RejectedError } from '../../runtime/errors.ts'
 import type { Started } from '../../runtime/shutdown.ts'
-import type { TransportDeps } from '../open-transport.ts'
+import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { Transport } from '../transport.ts'
 import { defaultTimes, KafkaClient, type KafkaConfig } from './client.ts'
 import { type KafkaConsumer, startConsumer } from './consumer.ts'
@@ -29,7 +29,7 @@ const backoff = { baseMs: 200, maxMs: 10_000 }
 /** Events by way of Kafka. Starts without it, and waits for it. */
 export async function createKafkaTransport(
   options: KafkaOptions,
-  deps: TransportDeps,
+  deps: RuntimeDeps,
   times = defaultTimes,
 ): Promise<Started<Transport>> {
   const log = deps.log.child({ component: 'transport.kafka' })
@@ -88,7 +88,7 @@ async function ensureTopics({ options, log, connect }: KafkaParts, signal: Abort
 }
 
 /** Roles of one process share the gauge: the one furthest behind is shown. */
-function showLag({ metrics }: TransportDeps, consumers: ReadonlySet<KafkaConsumer>): void {
+function showLag({ metrics }: RuntimeDeps, consumers: ReadonlySet<KafkaConsumer>): void {
   metrics.gauge('thump_consumer_lag', 'Records of a partition not handled yet', ['topic', 'partition'], (gauge) => {
     gauge.reset()
     const greatest = new Map<string, { topic: string; partition: number; records: number }>()
