@@ -4,11 +4,14 @@ import type { Condition } from '../rules/condition.ts'
 import { fieldValue, fieldValues } from '../rules/field.ts'
 import type { Rule } from '../rules/rule.ts'
 
+const dataset = ['event', 'dataset']
+const tags = ['tags']
+
 /** Thump's own doings, and evidence of deeds that were counted already: rules see them only where they ask for them. */
 export function isBackground(event: ThumpEvent): boolean {
   return (
-    fieldValue(event, ['event', 'dataset']) === attributionDataset ||
-    (event.tags !== undefined && fieldValues(event, ['tags']).includes(internalTag))
+    fieldValue(event, dataset) === attributionDataset ||
+    (event.tags !== undefined && fieldValues(event, tags).includes(internalTag))
   )
 }
 

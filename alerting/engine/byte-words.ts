@@ -110,44 +110,68 @@ function createTable(words: readonly Uint8Array[], own: readonly number[], size:
   const bits = new Int32Array(2 ** (bitCount - 5))
   const chainShift = 32 - Math.max(8, Math.ceil(Math.log2(entries * 2)))
   const heads = new Int32Array(2 ** (32 - chainShift)).fill(-1)
-  const grams = new Int32Array(entries)
-  const wordOf = new Int32Array(entries)
-  const offsets = new Int32Array(entries)
-  const next = new Int32Array(entries)
+  const chains = new Int32Array(entries * 4)
   const folded = words.map((word) => Uint8Array.from(word, (byte) => byte | 0x20))
   const rarest = createRarest(folded, own, size, step)
   let entry = 0
   for (const index of own) {
     const from = rarest(index)
-    for (let offset = from; offset < from + step; offset++, entry++) {
+    for (let offset = from; offset < from + step; offset++, entry += 4) {
       const gram = gramOf(folded[index] as Uint8Array, offset, size)
       const bit = size === 2 ? gram & 0xffff : Math.imul(gram, scramble) >>> shift
       bits[bit >>> 5] = (bits[bit >>> 5] as number) | (1 << bit)
       const head = Math.imul(gram, scramble) >>> chainShift
-      grams[entry] = gram
-      wordOf[entry] = index
-      offsets[entry] = offset
-      next[entry] = heads[head] as number
+      chains[entry] = gram
+      chains[entry + 1] = index
+      chains[entry + 2] = offset
+      chains[entry + 3] = heads[head] as number
       heads[head] = entry
     }
   }
-  return {
-    bits,
-    shift,
-    verify(bytes, at, gram, found, before) {
-      let count = before
-      for (
-        let each = heads[Math.imul(gram, scramble) >>> chainShift] as number;
-        each >= 0;
-        each = next[each] as number
-      ) {
-        if (grams[each] !== gram || count === found.length) continue
-        const word = wordOf[each] as number
-        const from = at - (offsets[each] as number)
-        if (from >= 0 && standsAt(bytes, from, folded[word] as Uint8Array)) found[count++] = word
-      }
-      return count
-    },
+  return { bits, shift, verify: createVerify(heads, chains, chainShift, new Texts(folded, own)) }
+}
+
+/** Of a chain's entry: piece, word, offset in it and next entry stand together, since each look into memory costs more than the comparison. */
+function createVerify(heads: Int32Array, chains: Int32Array, shift: number, texts: Texts): Table['verify'] {
+  return (bytes, at, gram, found, before) => {
+    let count = before
+    let entry = heads[Math.imul(gram, scramble) >>> shift] as number
+    for (; entry >= 0; entry = chains[entry + 3] as number) {
+      if (chains[entry] !== gram || count === found.length) continue
+      const word = chains[entry + 1] as number
+      const from = at - (chains[entry + 2] as number)
+      if (from >= 0 && texts.standsAt(bytes, from, word)) found[count++] = word
+    }
+    return count
+  }
+}
+
+/** Some of the words, one behind the other. */
+class Texts {
+  readonly #bytes: Uint8Array
+  /** By word: where it begins and where it ends. */
+  readonly #ends: Int32Array
+
+  constructor(folded: readonly Uint8Array[], own: readonly number[]) {
+    this.#bytes = Buffer.concat(own.map((index) => folded[index] as Uint8Array))
+    this.#ends = new Int32Array(folded.length * 2)
+    let at = 0
+    for (const index of own) {
+      this.#ends[index * 2] = at
+      at += (folded[index] as Uint8Array).length
+      this.#ends[index * 2 + 1] = at
+    }
+  }
+
+  standsAt(bytes: Uint8Array, from: number, word: number): boolean {
+    const begin = this.#ends[word * 2] as number
+    const { length } = bytes
+    const size = (this.#ends[word * 2 + 1] as number) - begin
+    if (from + size > length) return false
+    const folded = this.#bytes
+    for (let index = 0; index < size; index++)
+      if (((bytes[from + index] as number) | 0x20) !== folded[begin + index]) return false
+    return true
   }
 }
 
@@ -155,13 +179,6 @@ function gramOf(bytes: Uint8Array, offset: number, size: number): number {
   let gram = 0
   for (let index = size - 1; index >= 0; index--) gram = (gram << 8) | (bytes[offset + index] as number)
   return gram | lowerCase
-}
-
-function standsAt(bytes: Uint8Array, from: number, folded: Uint8Array): boolean {
-  if (from + folded.length > bytes.length) return false
-  for (let index = 0; index < folded.length; index++)
-    if (((bytes[from + index] as number) | 0x20) !== folded[index]) return false
-  return true
 }
 
 /** What stands in nearly every event tells nothing. */

@@ -13,6 +13,7 @@ import { Heartbeats } from './heartbeats.ts'
 import { createNetwork, type Network } from './network.ts'
 import { advanceTo, markRead, PartitionClocks } from './partition-clocks.ts'
 import { Positions } from './positions.ts'
+import { RecentIds } from './recent-ids.ts'
 import { asEvent, idOf, parse, timeOf } from './read-event.ts'
 import { type Arrival, type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
 
@@ -47,7 +48,6 @@ export interface Engine {
 }
 
 const none: readonly number[] = []
-const noClock = () => Number.NEGATIVE_INFINITY
 /** What time alone decides lies a lateness back anyway: it is looked at this often, however many batches come. */
 const settleEveryMs = 250
 const keepHouseEveryMs = 5000
@@ -55,7 +55,6 @@ const keepHouseEveryMs = 5000
 /** The rules that listen to a topic, and which of them an event may concern. */
 interface Route {
   readonly runtimes: readonly RuleRuntime[]
-  readonly clocks: readonly RuleClock[]
   readonly network: Network
 }
 
@@ -70,6 +69,7 @@ class EventTimeEngine implements Engine {
   readonly #clocks = new PartitionClocks()
   readonly #meter: CostMeter
   readonly #counted = new Set<RuleRuntime>()
+  readonly #recent = new RecentIds()
   #positions = new Positions()
   #heartbeats = new Heartbeats()
   #runtimes = new Map<string, RuleRuntime>()
@@ -79,8 +79,6 @@ class EventTimeEngine implements Engine {
   #memberOf = new Map<string, RuleRuntime[]>()
   /** Transitions of members that composites have not heard of yet. */
   readonly #heard: NewTransition[] = []
-  /** By rule: the least clock of its topics. */
-  #clockOf = new Map<string, () => number>()
   #nowMs = 0
   #settledMs = Number.NEGATIVE_INFINITY
   #keptHouseMs = Number.NEGATIVE_INFINITY
@@ -162,6 +160,7 @@ class EventTimeEngine implements Engine {
       counts: this.#options.counts,
       maxEventAgeMs: this.#options.maxEventAgeMs,
       shared: new SharedTests(),
+      recent: this.#recent,
       counted: this.#counted,
       isSilent: (nodes, watermarkMs) => this.#heartbeats.isSilent(nodes, watermarkMs),
       decided: (rule, transition) => {
@@ -174,11 +173,13 @@ class EventTimeEngine implements Engine {
     const all = [...this.#runtimes.values()]
     this.#composites = all.filter(({ rule }) => rule.spec.kind === 'composite')
     this.#memberOf = new Map()
-    this.#clockOf = new Map()
-    const clocks = new Map<string, () => number>()
-    const clockOf = (topics: readonly TopicName[]) => {
+    const clocks = new Map<string, RuleClock>()
+    const clockOf = (topics: readonly TopicName[]): RuleClock => {
       const name = topics.join(' ')
-      const known = clocks.get(name) ?? this.#clocks.least(topics)
+      const known = clocks.get(name) ?? {
+        leastMs: this.#clocks.least(topics),
+        isBehind: (latenessMs) => this.#clocks.isBehind(topics, this.#nowMs, latenessMs),
+      }
       clocks.set(name, known)
       return known
     }
@@ -186,16 +187,13 @@ class EventTimeEngine implements Engine {
     for (const runtime of all) {
       const { rule } = runtime
       if (rule.spec.kind !== 'composite') {
-        this.#clockOf.set(rule.id, clockOf(rule.topics))
+        runtime.clock = clockOf(rule.topics)
         for (const topic of rule.topics) append(byTopic, topic, runtime)
         continue
       }
       const members = membersOf(rule)
       for (const id of members) append(this.#memberOf, id, runtime)
-      this.#clockOf.set(
-        rule.id,
-        clockOf([...new Set(members.flatMap((id) => this.#runtimes.get(id)?.rule.topics ?? []))]),
-      )
+      runtime.clock = clockOf([...new Set(members.flatMap((id) => this.#runtimes.get(id)?.rule.topics ?? []))])
     }
     this.#routes = new Map([...byTopic].map(([topic, runtimes]) => [topic, this.#routeOf(runtimes)]))
   }
@@ -203,13 +201,6 @@ class EventTimeEngine implements Engine {
   #routeOf(runtimes: readonly RuleRuntime[]): Route {
     return {
       runtimes,
-      clocks: runtimes.map((runtime) => {
-        const leastMs = this.#clockOf.get(runtime.rule.id) ?? noClock
-        return {
-          watermarkMs: () => leastMs() - runtime.rule.latenessMs,
-          mayDecide: () => this.#mayDecide(runtime),
-        }
-      }),
       network: createNetwork(runtimes.map(({ rule }) => rule)),
     }
   }
@@ -237,6 +228,7 @@ class EventTimeEngine implements Engine {
     const position = this.#positions.touch(topic, partition)
     const clock = this.#clocks.of(topic, partition)
     const route = this.#routes.get(topic)
+    if (this.#recent.isFull) this.#renewRecent()
     for (const { offset, timestampMs, value } of records) {
       // What was read before a reconnect and comes again is not taken twice.
       if (offset < position.next) continue
@@ -253,12 +245,17 @@ class EventTimeEngine implements Engine {
       }
       advanceTo(clock, atMs, offset + 1 < highWatermark)
       if (event !== undefined) {
-        const arrival = { event, id: idOf(event) ?? `${topic} ${partition} ${offset}`, atMs, topic, nowMs }
+        const id = idOf(event) ?? `${topic} ${partition} ${offset}`
+        const arrival = { event, id, atMs, topic, nowMs, isNew: !this.#recent.mayHold(id) }
         this.#takeEvent(arrival, route, candidates)
       } else if (skippedMs === undefined) counts.invalid('not-an-object')
       markRead(clock, offset, atMs, highWatermark)
     }
     if (nowMs - this.#settledMs >= settleEveryMs) this.settle(nowMs)
+  }
+
+  #renewRecent(): void {
+    this.#recent.renew([...this.#runtimes.values()].map(({ seen }) => seen))
   }
 
   #takeEvent(arrival: Arrival, route: Route | undefined, candidates: readonly number[] | undefined): void {
@@ -269,16 +266,16 @@ class EventTimeEngine implements Engine {
     if (concerned.length === 0) return
     const isHidden = isBackground(event)
     const isTimed = this.#meter.nextIsTimed()
+    const isBehind = this.#behind.has(topic)
     for (const index of concerned) {
       const runtime = route.runtimes[index] as RuleRuntime
       // A rule that hears its own alerts would never fall silent.
       if (topic === 'THUMP' && fieldValue(event, ['thump', 'alert', 'rule']) === runtime.rule.id) continue
       if (isHidden && !asksForBackground(runtime.rule)) continue
-      const clock = route.clocks[index] as RuleClock
-      if (runtime.cost.isOverShare && this.#behind.has(topic)) {
+      if (isBehind && runtime.cost.isOverShare) {
         this.#options.counts.skipped(runtime.rule.id, 'over-share')
-      } else if (isTimed) this.#meter.time(runtime.cost, () => runtime.take(arrival, clock))
-      else runtime.take(arrival, clock)
+      } else if (isTimed) this.#meter.time(runtime.cost, () => runtime.take(arrival))
+      else runtime.take(arrival)
     }
     if (this.#heard.length > 0) this.#tellComposites()
   }
@@ -292,11 +289,11 @@ class EventTimeEngine implements Engine {
     this.#settledMs = nowMs
     if (nowMs - this.#keptHouseMs >= keepHouseEveryMs) this.#keepHouse(nowMs)
     for (const runtime of this.#runtimes.values()) {
-      if (runtime.rule.spec.kind === 'composite' || !this.#mayDecide(runtime)) continue
-      runtime.advance(this.#watermark(runtime), nowMs)
+      if (runtime.rule.spec.kind === 'composite' || !runtime.mayDecide()) continue
+      runtime.advance(runtime.watermarkMs(), nowMs)
     }
     this.#tellComposites()
-    for (const runtime of this.#composites) runtime.advance(this.#watermark(runtime), nowMs)
+    for (const runtime of this.#composites) runtime.advance(runtime.watermarkMs(), nowMs)
   }
 
   #keepHouse(nowMs: number): void {
@@ -308,15 +305,6 @@ class EventTimeEngine implements Engine {
     this.#behind = new Set([...this.#routes.keys()].filter(isBehind))
   }
 
-  #watermark({ rule }: RuleRuntime): number {
-    return (this.#clockOf.get(rule.id) ?? noClock)() - rule.latenessMs
-  }
-
-  /** Absence is not decided while records that may end it lie unread. */
-  #mayDecide({ rule, waitsWhileBehind }: RuleRuntime): boolean {
-    return !waitsWhileBehind || !this.#clocks.isBehind(rule.topics, this.#nowMs, rule.latenessMs)
-  }
-
   /** Composites hear of their members when these have all been decided as far as their watermarks go, in the order of time. */
   #tellComposites(): void {
     while (this.#heard.length > 0) {
@@ -324,7 +312,7 @@ class EventTimeEngine implements Engine {
       for (const { rule } of concerned) {
         for (const id of membersOf(rule)) {
           const member = this.#runtimes.get(id)
-          if (member && this.#mayDecide(member)) member.advance(this.#watermark(member), this.#nowMs)
+          if (member?.mayDecide()) member.advance(member.watermarkMs(), this.#nowMs)
         }
       }
       for (const transition of this.#heard.splice(0).toSorted((x, y) => x.atMs - y.atMs)) this.#tellEach(transition)
@@ -337,8 +325,16 @@ class EventTimeEngine implements Engine {
       const key = runtime.rule.groupBy.map(({ name }) => record.key[name])
       if (key.includes(undefined)) continue
       const member = { ruleId: record.ruleId, alertId, kind }
-      const hit: Hit = { event: asEvent(transition), id: alertId, atMs, topic: 'THUMP', isResolving: false, member }
-      runtime.takeMember(key as KeyValue[], hit, this.#watermark(runtime), this.#nowMs)
+      const hit: Hit = {
+        event: asEvent(transition),
+        id: alertId,
+        atMs,
+        topic: 'THUMP',
+        isResolving: false,
+        steps: undefined,
+        member,
+      }
+      runtime.takeMember(key as KeyValue[], hit, runtime.watermarkMs(), this.#nowMs)
     }
   }
 
@@ -366,7 +362,7 @@ class EventTimeEngine implements Engine {
 
   status(): readonly RuleStatus[] {
     return [...this.#runtimes.values()].map((runtime) => {
-      const watermarkMs = this.#watermark(runtime)
+      const watermarkMs = runtime.watermarkMs()
       return {
         rule: runtime.rule,
         keys: runtime.keyCount,

@@ -26,8 +26,12 @@ export function keysOf(event: unknown, groupBy: Rule['groupBy']): ReadonlyArray<
 /** The address of what stands for all keys beyond the cap. */
 export const overflowId = '…'
 
+/** JSON as any other. */
+const noKeyId = '[]'
+
 /** Exact, case and type kept: a state's address. A single text is its own, so that it is kept once. */
 export function keyId(key: readonly KeyValue[]): string {
+  if (key.length === 0) return noKeyId
   const [first] = key
   return key.length === 1 && typeof first === 'string' && !first.startsWith('[') && first !== overflowId
     ? first

@@ -12,9 +12,11 @@ export interface Hit {
   /** It satisfied `resolveWhen`. */
   readonly isResolving: boolean
   /** The steps of a sequence that it satisfies, as bits. */
-  readonly steps?: number
+  readonly steps: number | undefined
   /** For a composite: the alert of a member that opened or closed. */
-  readonly member?: { readonly ruleId: string; readonly alertId: string; readonly kind: 'firing' | 'resolved' }
+  readonly member:
+    | { readonly ruleId: string; readonly alertId: string; readonly kind: 'firing' | 'resolved' }
+    | undefined
 }
 
 export interface OpenAlert {

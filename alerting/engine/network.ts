@@ -51,6 +51,9 @@ class WordNetwork implements Network {
   readonly #found = new Int32Array(maxFound)
   readonly #wordMarks: Int32Array
   readonly #ruleMarks: Int32Array
+  /** By word: the rule, where it brings but one and that asks for no further word; else -1. */
+  readonly #only: Int32Array
+  readonly #one = [0]
   #mark = 0
 
   constructor(
@@ -65,6 +68,10 @@ class WordNetwork implements Network {
     this.#always = always
     this.#wordMarks = new Int32Array(words.length)
     this.#ruleMarks = new Int32Array(further.length)
+    this.#only = Int32Array.from(words, (_, word) => {
+      const [rule, another] = brings[word] ?? []
+      return rule === undefined || another !== undefined || further[rule]?.length !== 0 ? -1 : rule
+    })
   }
 
   ofBytes(bytes: Uint8Array): readonly number[] | undefined {
@@ -80,6 +87,14 @@ class WordNetwork implements Network {
   #candidates(bytes: Uint8Array): readonly number[] {
     const count = this.#words.find(bytes, this.#found)
     if (count === 0) return this.#always
+    if (count === 1 && this.#always.length === 0) {
+      // Most events that concern a rule concern one.
+      const rule = this.#only[this.#found[0] as number] as number
+      if (rule >= 0) {
+        this.#one[0] = rule
+        return this.#one
+      }
+    }
     if (count === maxFound) return this.#further.map((_, rule) => rule)
     const mark = this.#nextMark()
     for (let index = 0; index < count; index++) this.#wordMarks[this.#found[index] as number] = mark

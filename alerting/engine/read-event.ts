@@ -19,8 +19,10 @@ export function timeOf(event: ThumpEvent | undefined): number | undefined {
   return typeof text === 'string' ? parseTime(text) : undefined
 }
 
+const idPath = ['event', 'id']
+
 export function idOf(event: ThumpEvent): string | undefined {
-  const id = fieldValue(event, ['event', 'id'])
+  const id = fieldValue(event, idPath)
   return typeof id === 'string' && id !== '' ? id : undefined
 }
 

@@ -9,6 +9,7 @@ import { createEvaluator } from './evaluator.ts'
 import { keyId, keysOf, overflowId } from './group-keys.ts'
 import { type Evaluator, type Hit, KeyState, type SkipReason, type StoredKey } from './key-state.ts'
 import { KeyTable } from './key-table.ts'
+import type { RecentIds } from './recent-ids.ts'
 import { SeenIds } from './seen-ids.ts'
 import { Timers } from './timers.ts'
 import { RuleTurn } from './turn.ts'
@@ -28,6 +29,7 @@ export interface RuntimeContext {
   readonly counts: EngineCounts
   readonly maxEventAgeMs: number
   readonly shared: SharedTests
+  readonly recent: RecentIds
   /** Those that have something to tell by `tellCounts`. */
   readonly counted: Set<RuleRuntime>
   readonly isSilent: (nodes: readonly string[], watermarkMs: number) => boolean
@@ -35,10 +37,12 @@ export interface RuntimeContext {
   readonly decided: (rule: Rule, transition: NewTransition) => void
 }
 
-/** How far a rule may decide, asked only where an event concerns it. */
+/** How far rules of the same topics may decide, asked only where an event concerns one. */
 export interface RuleClock {
-  watermarkMs(): number
-  mayDecide(): boolean
+  /** The least clock of its topics. */
+  leastMs(): number
+  /** Records of its topics lie unread for longer than this lateness. */
+  isBehind(latenessMs: number): boolean
 }
 
 export interface Arrival {
@@ -47,16 +51,21 @@ export interface Arrival {
   readonly atMs: number
   readonly topic: TopicName
   readonly nowMs: number
+  /** Certainly no rule has seen its id. */
+  readonly isNew: boolean
 }
 
+const noClock: RuleClock = { leastMs: () => Number.NEGATIVE_INFINITY, isBehind: () => false }
 const maxSeen = 100_000
 const overflowQuietMs = 300_000
 
 /** One rule at work: its keys, the ids it has seen, and what is due when. */
 export class RuleRuntime {
   rule: Rule
+  /** That of its topics, or of its members' topics. */
+  clock: RuleClock = noClock
   /** Decided late on purpose while the alerter is behind. */
-  readonly waitsWhileBehind: boolean
+  readonly #waitsWhileBehind: boolean
   readonly memory: RuleMemory
   readonly cost = createRuleCost()
   readonly #context: RuntimeContext
@@ -81,7 +90,7 @@ export class RuleRuntime {
     const { spec } = rule
     this.#resolveWhen =
       spec.kind === 'match' && spec.resolveWhen ? compileCondition(spec.resolveWhen, shared) : undefined
-    this.waitsWhileBehind = spec.kind === 'absence'
+    this.#waitsWhileBehind = spec.kind === 'absence'
     this.#reachMs = reachMs(spec)
     this.#keys = new KeyTable(rule.maxKeys)
     const windowMs = Number.isFinite(this.#reachMs) ? this.#reachMs : 0
@@ -99,8 +108,21 @@ export class RuleRuntime {
     return createEvaluator(rule, { current: () => this.rule, isSilent, shared })
   }
 
+  watermarkMs(): number {
+    return this.clock.leastMs() - this.rule.latenessMs
+  }
+
+  /** Absence is not decided while records that may end it lie unread. */
+  mayDecide(): boolean {
+    return !this.#waitsWhileBehind || !this.clock.isBehind(this.rule.latenessMs)
+  }
+
   get keyCount(): number {
     return this.#keys.size
+  }
+
+  get seen(): SeenIds {
+    return this.#seen
   }
 
   stateOf(key: readonly KeyValue[]): KeyState | undefined {
@@ -149,20 +171,23 @@ export class RuleRuntime {
     nowMs: number,
   ): void {
     for (const { id, window, alert } of states) this.#add(new KeyState(id, window, alert))
-    for (const { id, atMs } of seen) this.#seen.add(id, atMs)
+    for (const { id, atMs } of seen) {
+      this.#seen.add(id, atMs)
+      this.#context.recent.add(id)
+    }
     this.#expect(nowMs)
   }
 
-  take(arrival: Arrival, clock: RuleClock): void {
-    const { event, id, atMs, topic, nowMs } = arrival
+  take(arrival: Arrival): void {
+    const { event, id, atMs, topic, nowMs, isNew } = arrival
     const isResolving = this.#resolveWhen?.(event) ?? false
     if (!isResolving && !this.#where(event)) return
     const steps = this.#evaluator.stepsOf?.(event, topic)
     if (steps === 0) return
     const { counts } = this.#context
     if (!isResolving && this.#matched++ === 0) this.#context.counted.add(this)
-    if (this.#seen.has(id, nowMs)) return counts.skipped(this.rule.id, 'duplicate')
-    const watermarkMs = clock.watermarkMs()
+    if (!isNew && this.#seen.has(id, nowMs)) return counts.skipped(this.rule.id, 'duplicate')
+    const watermarkMs = this.watermarkMs()
     if (atMs <= watermarkMs - this.#reachMs) return counts.late(this.rule.id)
     const keys = keysOf(event, this.rule.groupBy)
     if (keys.length === 0) return counts.skipped(this.rule.id, 'missing-key')
@@ -171,8 +196,8 @@ export class RuleRuntime {
       this.memory.firstEventMs = atMs
       this.#context.changes.rule(this.rule, this.memory)
     }
-    const hit: Hit = { event, id, atMs, topic, isResolving, ...(steps !== undefined && { steps }) }
-    const mayDecide = clock.mayDecide()
+    const hit: Hit = { event, id, atMs, topic, isResolving, steps, member: undefined }
+    const mayDecide = this.mayDecide()
     let isTaken = false
     for (const key of keys) isTaken = this.#takeKey(key, hit, watermarkMs, mayDecide) || isTaken
     if (isTaken) this.#remember(id, nowMs)
@@ -322,6 +347,7 @@ export class RuleRuntime {
   }
 
   #remember(id: string, nowMs: number): void {
+    this.#context.recent.add(id)
     if (this.#seen.add(id, nowMs) !== undefined) this.#context.counts.evicted(this.rule.id, 'seen')
     this.#context.changes.seen(this.rule.id, id, nowMs)
   }

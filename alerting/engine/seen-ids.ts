@@ -1,9 +1,12 @@
 /** Ids of events that changed a rule's state, so that a replayed one is not counted again. Kept by arrival, oldest first. */
 export class SeenIds {
-  readonly #atMs = new Map<string, number>()
-  /** In the order of arrival from `#oldest` on: a map is slow to find its first entry once many before it are gone. */
-  #order: string[] = []
+  /** In the order of arrival from `#oldest` on. */
+  #ids: string[] = []
+  #times: number[] = []
   #oldest = 0
+  /** When each was seen last. Made only as far as it is asked: most rules are never asked, see `RecentIds`. */
+  readonly #atMs = new Map<string, number>()
+  #indexed = 0
   readonly keepMs: number
   readonly #cap: number
 
@@ -13,39 +16,46 @@ export class SeenIds {
   }
 
   get size(): number {
-    return this.#atMs.size
+    return this.#ids.length - this.#oldest
+  }
+
+  *all(): Iterable<string> {
+    for (let index = this.#oldest; index < this.#ids.length; index++) yield this.#ids[index] as string
   }
 
   has(id: string, nowMs: number): boolean {
+    for (; this.#indexed < this.#ids.length; this.#indexed++)
+      this.#atMs.set(this.#ids[this.#indexed] as string, this.#times[this.#indexed] as number)
     const atMs = this.#atMs.get(id)
     return atMs !== undefined && atMs > nowMs - this.keepMs
   }
 
-  /** Answers the id that had to give way, where the cap was met. */
+  /** One that `has` denies. Answers the id that had to give way, where the cap was met. */
   add(id: string, nowMs: number): string | undefined {
-    if (!this.#atMs.has(id)) this.#order.push(id)
-    this.#atMs.set(id, nowMs)
-    return this.#atMs.size > this.#cap ? this.#forgetOldest() : undefined
+    this.#ids.push(id)
+    this.#times.push(nowMs)
+    return this.size > this.#cap ? this.#forgetOldest() : undefined
   }
 
   /** Forgets what is older than it needs to be; true where something went. */
   expire(nowMs: number): boolean {
-    const before = this.#atMs.size
-    while (this.#atMs.size > 0) {
-      const atMs = this.#atMs.get(this.#order[this.#oldest] as string)
-      if (atMs !== undefined && atMs > nowMs - this.keepMs) break
-      this.#forgetOldest()
-    }
-    return this.#atMs.size < before
+    const before = this.size
+    while (this.size > 0 && (this.#times[this.#oldest] as number) <= nowMs - this.keepMs) this.#forgetOldest()
+    return this.size < before
   }
 
   #forgetOldest(): string {
-    const id = this.#order[this.#oldest++] as string
-    this.#atMs.delete(id)
-    if (this.#oldest > this.#order.length / 2) {
-      this.#order = this.#order.slice(this.#oldest)
+    const id = this.#ids[this.#oldest] as string
+    // One that was forgotten and came again stands there twice; the later sight counts.
+    if (this.#oldest < this.#indexed && this.#atMs.get(id) === this.#times[this.#oldest]) this.#atMs.delete(id)
+    this.#oldest++
+    if (this.#oldest > this.#ids.length / 2) {
+      this.#ids = this.#ids.slice(this.#oldest)
+      this.#times = this.#times.slice(this.#oldest)
+      this.#indexed = Math.max(0, this.#indexed - this.#oldest)
       this.#oldest = 0
     }
+    this.#indexed = Math.max(this.#indexed, this.#oldest)
     return id
   }
 }

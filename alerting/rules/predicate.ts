@@ -13,16 +13,19 @@ export const scannedCharacters = 32_768
 
 /** What many tests ask of one event is worked out once: equal tests, and what a field holds. */
 export class SharedTests {
-  readonly #tests = new Map<string, Predicate>()
+  /** The first that asks has the test as it is: remembering the event for one alone costs more than it saves. */
+  readonly #tests = new Map<string, { readonly bare: Predicate; shared?: Predicate }>()
   readonly #fields = new Map<string, Field>()
 
   test(test: Test): Predicate {
-    const key = test.values.length > 100 ? undefined : JSON.stringify(test)
-    const known = key === undefined ? undefined : this.#tests.get(key)
-    if (known) return known
-    const made = once(compileTest(test, this.#field(test.path)))
-    if (key !== undefined) this.#tests.set(key, made)
-    return made
+    const bare = () => compileTest(test, this.#field(test.path))
+    if (test.values.length > 100) return bare()
+    const key = JSON.stringify(test)
+    const known = this.#tests.get(key)
+    if (known) return (known.shared ??= once(known.bare))
+    const made = { bare: bare() }
+    this.#tests.set(key, made)
+    return made.bare
   }
 
   #field(path: FieldPath): Field {
@@ -139,11 +142,17 @@ function valueTest({ operator, values, isCased }: Test, field: Field): (value: u
     case 'is':
     case 'in': {
       const set = new Set<unknown>(values)
+      const [only] = values
+      if (set.size === 1 && !isCased)
+        return (value) => (typeof value === 'string' ? field.folded(value) : value) === only
       if (isCased) return (value) => set.has(typeof value === 'string' ? normalText(plainAddress(value)) : value)
       return (value) => set.has(typeof value === 'string' ? field.folded(value) : value)
     }
     case 'contains':
     case 'keywordsFile': {
+      const [only] = texts
+      if (only !== undefined && texts.length === 1 && !isCased)
+        return (value) => typeof value === 'string' && field.folded(value).includes(only)
       const scan = wordScanner(texts)
       return onText((text) => scan(text))
     }
