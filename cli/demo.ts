@@ -7,7 +7,7 @@ import type { ThumpEvent } from '../event/event.ts'
 import type { Shutdown } from '../runtime/shutdown.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
 import { type DemoTarget, demoConfig } from './demo-config.ts'
-import { isNews } from './event-view.ts'
+import { createNews } from './event-view.ts'
 import { followEvents } from './follow.ts'
 import { formatEvent } from './format-event.ts'
 import { runRole } from './run-role.ts'
@@ -101,12 +101,13 @@ async function start(context: Context, shutdown: Shutdown, say: (line: string) =
   const { config, out, colour, isTty } = context
   const timezone = config.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
   const { transport, alerting } = await startEverything(context, shutdown)
+  const isNews = createNews()
   const following = await followEvents({
     transport,
     topics: ['APP', 'AMQP', 'THUMP'],
     role: 'demo',
     onEvent: (event) => {
-      if (isRoutine(event)) return
+      if (isRoutine(event) || !isNews(event)) return
       const columns = isTty ? process.stdout.columns : undefined
       out.write(`${formatEvent(event, { colour, timezone, columns })}\n`)
     },
@@ -116,10 +117,9 @@ async function start(context: Context, shutdown: Shutdown, say: (line: string) =
   say(`watching; alerts are listed at http://127.0.0.1:${alerting.port}/api/v1/alerts`)
 }
 
-/** What nobody looks at live: heartbeats, Thump's own doings, requests that went well, lines that the catalogue does not know. */
-function isRoutine(shown: ThumpEvent): boolean {
-  const { event, log } = shown
-  if (event.action === 'heartbeat' || !isNews(shown)) return true
+/** What nobody looks at live: heartbeats, requests that went well, lines that the catalogue does not know. */
+function isRoutine({ event, log }: ThumpEvent): boolean {
+  if (event.action === 'heartbeat') return true
   if (event.dataset === 'rabbitmq.access') return event.outcome === 'success'
   return event.dataset === 'rabbitmq.log' && event.code === undefined && /^(debug|info|notice)$/.test(log?.level ?? '')
 }

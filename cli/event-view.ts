@@ -3,11 +3,22 @@ import { internalTag, type ThumpEvent } from '../event/event.ts'
 import type { QueryNode } from '../storage/query/query.ts'
 import type { EventSearch } from '../storage/storage.ts'
 
-/** Live, beside the line it stands in, only a request's evidence is news: who did what was printed a moment before. */
-export function isNews({ event, tags, rabbitmq }: ThumpEvent): boolean {
-  if (tags?.includes(internalTag) === true) return false
-  return event.dataset !== attributionDataset || rabbitmq?.attribution === 'http-api'
+/** Live, beside the line it stands in, only a request's evidence is news, once: who did what was printed a moment before. */
+export function createNews(): (event: ThumpEvent) => boolean {
+  const requests = new Set<string>()
+  return ({ event, tags, rabbitmq, related }) => {
+    if (tags?.includes(internalTag) === true) return false
+    if (event.dataset !== attributionDataset) return true
+    if (rabbitmq?.attribution !== 'http-api') return false
+    // A request may give a piece for each deed it did, and one for those it may have done: it is told once.
+    const request = related?.evidence ?? event.id
+    if (requests.has(request)) return false
+    if (requests.size >= maxRequests) requests.clear()
+    requests.add(request)
+    return true
+  }
 }
+const maxRequests = 1000
 
 /** What people do not ask about unless they name it: Thump's own doings. */
 function withoutOwn(query: QueryNode): QueryNode {

@@ -8,7 +8,7 @@ import type { QueryNode } from '../storage/query/query.ts'
 import type { EventSearch, TimeRange } from '../storage/storage.ts'
 import type { Context } from './context.ts'
 import { createEventPrinter } from './event-printer.ts'
-import { asksForBackground, attributed, isNews } from './event-view.ts'
+import { asksForBackground, attributed, createNews } from './event-view.ts'
 import { onInterrupt } from './interrupt.ts'
 import { type Live, startLive } from './live.ts'
 import { newest } from './newest.ts'
@@ -39,6 +39,7 @@ export async function followLive(request: FollowLiveRequest): Promise<void> {
   const print = createEventPrinter({ output, utc, nowMs: startedMs }, context)
   const tally = createTally()
   const showsAll = all || asksForBackground(asked)
+  const isNews = createNews()
   const onEvent = (event: ThumpEvent) => {
     if (!matchesQuery(asked, event) || !(showsAll || isNews(event))) return
     tally.add(event)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isNews, withoutBackground } from '../../../cli/event-view.ts'
+import { createNews, withoutBackground } from '../../../cli/event-view.ts'
 import type { ThumpEvent } from '../../../event/event.ts'
 import { matchesQuery } from '../../../storage/query/matches.ts'
 import { parseQuery } from '../../../storage/query/parse.ts'
@@ -32,6 +32,22 @@ test.each([
 
 test('live, evidence is news where it tells of a request; what a log line tells stands in that line', () => {
   const of = (attribution: string, tags?: string[]) =>
-    isNews({ ...sample, ...evidence, rabbitmq: { attribution }, ...(tags && { tags }) })
+    createNews()({ ...sample, ...evidence, rabbitmq: { attribution }, ...(tags && { tags }) })
   expect([of('http-api'), of('amqp'), of('http-api', own.tags)]).toEqual([true, false, false])
+})
+
+test('live, a request that did or may have done several things is told once', () => {
+  const isNews = createNews()
+  const of = (id: string, line: string) =>
+    isNews({
+      ...sample,
+      event: { id, dataset: 'rabbitmq.attribution' },
+      rabbitmq: { attribution: 'http-api' },
+      related: { evidence: line },
+    })
+  expect([of('created', 'line 1'), of('perhaps the password', 'line 1'), of('deleted', 'line 2')]).toEqual([
+    true,
+    false,
+    true,
+  ])
 })
