@@ -58,7 +58,7 @@ const sources: ReadonlyArray<Produced<string>> = [
   {
     source: 'queues',
     topics: ['METRIC'],
-    fields: `rabbitmq.vhost rabbitmq.queue ${named('rabbitmq.queue_stats', queueNumbers)}`,
+    fields: `rabbitmq.vhost rabbitmq.queue rabbitmq.type ${named('rabbitmq.queue_stats', queueNumbers)}`,
   },
   { source: 'self', topics: ['THUMP'], fields: `${everywhere} user.name app.* thump.*` },
 ]

@@ -3,7 +3,8 @@ import type { Clock } from '../../../runtime/clock.ts'
 import { askManagement, type ManagementAccount } from '../../broker/management.ts'
 import type { Emit, Identity } from '../../source.ts'
 import { createChooser } from './changed.ts'
-import { readManagement, readPrometheus } from './queue-readings.ts'
+import { queueKey, readManagement, readPrometheus } from './queue-readings.ts'
+import { createQueueTypes } from './queue-types.ts'
 import { clusterEvent, queueEvent } from './sampled-event.ts'
 
 export interface QueuesDeps {
@@ -32,6 +33,7 @@ export function createQueueReader(deps: QueuesDeps): (signal: AbortSignal) => Pr
   const chooser = createChooser(which === 'all' ? 'all' : 'changed', wholeEveryMs)
   const key = () => streamKey(identity.keyNode(), 'resources')
   let wholeMs = Number.NEGATIVE_INFINITY
+  const typesOf = createQueueTypes(account, now)
   const readManagementNow = atMostEvery(managementEveryMs, now)
   const readQueues = async (signal: AbortSignal): Promise<void> => {
     const isWhole = now() - wholeMs >= wholeEveryMs
@@ -42,7 +44,11 @@ export function createQueueReader(deps: QueuesDeps): (signal: AbortSignal) => Pr
     if (!readings) return
     if (isWhole) wholeMs = now()
     const atMs = now()
-    const events = chooser.choose(readings, atMs).map((news) => queueEvent(news, identity, atMs))
+    const types = await typesOf(readings, signal)
+    const events = chooser.choose(readings, atMs).map((news) => {
+      const { vhost, queue } = news.reading
+      return queueEvent(news, types.get(queueKey(vhost, queue)), identity, atMs)
+    })
     for (let from = 0; from < events.length; from += batchSize) {
       const batch = events.slice(from, from + batchSize)
       await emit.events(

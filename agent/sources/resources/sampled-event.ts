@@ -6,13 +6,18 @@ import type { QueueNews } from './changed.ts'
 
 type Who = Pick<Identity, 'agentId' | 'agentVersion' | 'hostName' | 'cluster' | 'node'>
 
-/** One queue's numbers. */
-export function queueEvent({ reading, perSecond }: QueueNews, identity: Who, atMs: number): ThumpEvent {
+/** One queue's numbers, and of what type it is where that is known. */
+export function queueEvent(
+  { reading, perSecond }: QueueNews,
+  type: string | undefined,
+  identity: Who,
+  atMs: number,
+): ThumpEvent {
   const { vhost, queue, ...numbers } = reading
   const stats = { ...numbers, ...(perSecond !== undefined && { messages_per_s: perSecond }) }
   return {
     ...sampled('queue', `queue '${queue}' in vhost '${vhost}': ${reading.messages ?? '?'} messages`, identity, atMs),
-    rabbitmq: { vhost, queue, queue_stats: stats as Record<string, Json> },
+    rabbitmq: { vhost, queue, ...(type !== undefined && { type }), queue_stats: stats as Record<string, Json> },
     ...(queue.startsWith(ownQueuePrefix) && { tags: [internalTag] }),
   }
 }

@@ -89,7 +89,7 @@ describe('lint knows every field', () => {
   test('of queues and of the whole cluster', () => {
     const identity = { agentId: 'a', agentVersion: '0', hostName: 'h', cluster: () => 'c', node: () => 'rabbit@a' }
     const numbers = { messages: 1, messages_ready: 1, messages_unacked: 0, consumers: 0, memory_bytes: 9 }
-    const queue = queueEvent({ reading: { vhost: '/', queue: 'q', ...numbers }, perSecond: 1 }, identity, 0)
+    const queue = queueEvent({ reading: { vhost: '/', queue: 'q', ...numbers }, perSecond: 1 }, 'classic', identity, 0)
     const rates = ['publish', 'deliver_get', 'ack', 'redeliver', 'return_unroutable', 'drop_unroutable']
     const answer = {
       queue_totals: { messages: 1, messages_ready: 1, messages_unacknowledged: 0 },

@@ -86,6 +86,18 @@ describe.concurrent.each(['rabbit310', 'rabbit40'] as const)('the resources of %
     context.expect(told.rabbitmq?.queue_stats).toMatchObject({ messages: 3, messages_ready: 3, messages_unacked: 0 })
   })
 
+  test('tell of what type each queue is, so that rules can leave streams out', async (context) => {
+    const stream = unique('stream-')
+    const declared = { durable: true, arguments: { 'x-queue-type': 'stream' } }
+    await api(rabbit()).call('PUT', `/queues/%2F/${stream}`, declared)
+    context.onTestFinished(async () => void (await api(rabbit()).call('DELETE', `/queues/%2F/${stream}`)))
+    const { queue } = await filled(context, 1)
+    const { sink } = await read(context)
+    const typeOf = (name: string) => sink.find(({ rabbitmq }) => rabbitmq?.queue === name)?.rabbitmq?.['type']
+    await eventually(() => typeOf(queue) !== undefined && typeOf(stream) !== undefined, { what: 'both queues' })
+    context.expect([typeOf(queue), typeOf(stream)]).toEqual(['classic', 'stream'])
+  })
+
   test('have the cluster’s totals from the elected agent alone', async (context) => {
     const { expect } = context
     const [elected, other] = [await read(context), await read(context, {}, false)]
