@@ -29,12 +29,18 @@ export class HeldTooLong extends Error {
  * The same over time: a drained node closes its listeners after it said so, and a refused connection says less than what
  * came before it.
  */
-export function createDiagnosis(account: Account): (error: unknown) => Diagnosis {
+export function createDiagnosis(account: Account): { of(error: unknown): Diagnosis; recovered(): void } {
   let last: Diagnosis | undefined
-  return (error) => {
-    const found = diagnose(error, account)
-    if (found.reason !== 'unreachable' || last?.reason !== 'drained') last = found
-    return last ?? found
+  return {
+    of: (error) => {
+      const found = diagnose(error, account)
+      if (found.reason === 'unreachable' && last?.reason === 'drained') return last
+      last = found
+      return found
+    },
+    recovered: () => {
+      last = undefined
+    },
   }
 }
 

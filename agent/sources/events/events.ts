@@ -67,14 +67,15 @@ function startEvents(deps: EventsDeps): Started<SourceStatus> {
       await closeConnection(connection)
     }
   }
-  const diagnose = createDiagnosis({ user, vhost: events.vhost, queue: events.queue })
+  const diagnosed = createDiagnosis({ user, vhost: events.vhost, queue: events.queue })
   const onState = (next: { ok: boolean; detail?: string }) => {
+    if (next.ok) diagnosed.recovered()
     if (next.ok && !state.ok) telemetry.consuming()
     else if (next.detail !== undefined && next.detail !== state.detail) telemetry.doubtful(next.detail)
     state = next
   }
   const onFailure = (cause: unknown) => {
-    const diagnosis = diagnose(cause)
+    const diagnosis = diagnosed.of(cause)
     state = { ok: false, detail: diagnosis.detail }
     telemetry.failed(cause, diagnosis)
   }

@@ -6,6 +6,7 @@ import { sleep } from '../../../runtime/retry.ts'
 import { closeConnection } from '../../broker/close.ts'
 import { connectionName } from '../../broker/connection-name.ts'
 import { connectBroker } from '../../broker/connection.ts'
+import { openCanary } from './canary.ts'
 import { decodeEvent } from './decode-event.ts'
 import { HeldTooLong } from './diagnosis.ts'
 import type { EventsDeps } from './events.ts'
@@ -147,11 +148,16 @@ async function keepProbing(
   opened: Opened,
   signal: AbortSignal,
 ): Promise<void> {
+  const canary = await openCanary(connection)
   for (;;) {
-    // Disabled and enabled between two probes, the plugin leaves an exchange that works and a queue bound to nothing.
-    if (opened.kind === 'ready') await onOwnChannel(connection, (channel) => bindEvents(channel, request.events.queue))
     const isHeard = await probeEvents(connection, signal, request.probeLimitMs)
     signal.throwIfAborted()
+    // Disabled and enabled between two probes, the plugin leaves an exchange that works and a queue bound to nothing.
+    if (isHeard && (await canary.isSilent())) {
+      if (opened.kind === 'ready')
+        await onOwnChannel(connection, (channel) => bindEvents(channel, request.events.queue))
+      await canary.bind()
+    }
     const node = request.identity.node()
     const where = node === undefined ? '' : ` -n ${node}`
     request.onState(

@@ -104,7 +104,7 @@ test('a drained node is told once, with the command that ends it; revived, it lo
   expect(timesTold(command)).toBe(1)
 }, 60_000)
 
-test('a node that tells nothing of a probe says so, with the command for this node', async () => {
+test('the plugin disabled and enabled again: what is missing is told with the command, and the queue is bound anew', async () => {
   const { started, ready } = watched
   await broker.value.tool('rabbitmq-plugins', 'disable', 'rabbitmq_event_exchange')
   await eventually(() => started.value.ready().detail?.includes('enable rabbitmq_event_exchange'), {
@@ -112,6 +112,25 @@ test('a node that tells nothing of a probe says so, with the command for this no
   })
   await broker.value.tool('rabbitmq-plugins', 'enable', 'rabbitmq_event_exchange')
   await ready()
+  const queue = await deed()
+  await eventually(() => new Set(idsOf(queue)).size === 2, { what: 'its events' })
+}, 60_000)
+
+test('an exchange deleted and made anew between two probes takes no event source with it', async () => {
+  const remake = [
+    'X = rabbit_misc:r(<<"/">>, exchange, <<"amq.rabbitmq.event">>)',
+    'ok = rabbit_exchange:delete(X, false, <<"test">>)',
+    '{ok, _} = rabbit_exchange:declare(X, topic, true, false, true, [], <<"test">>)',
+  ]
+  await broker.value.ctl('eval', `${remake.join(', ')}.`)
+  await eventually(
+    async () => {
+      const queue = await deed()
+      return await eventually(() => new Set(idsOf(queue)).size === 2, { withinMs: 1000 })
+    },
+    { what: 'events after the exchange was made anew' },
+  )
+  await watched.ready()
 }, 60_000)
 
 test('its JSON log is read under whatever names and formats it is configured to have', async () => {
