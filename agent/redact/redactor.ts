@@ -13,7 +13,7 @@ import { rrn } from './rrn.ts'
 import { signsOf } from './scan.ts'
 import { secrets } from './secrets.ts'
 import { signs } from './signs.ts'
-import { maskEvent } from './walk.ts'
+import { createEventMask } from './walk.ts'
 
 export interface RedactRule {
   readonly name: string
@@ -105,6 +105,6 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
       builtinMayHit(bytes, start, end) ||
       dictionaries.some((dictionary) => dictionary.mayHit(bytes, start, end)),
     text,
-    event: (event) => maskEvent(event, text),
+    event: createEventMask(text),
   }
 }

@@ -37,25 +37,31 @@ const keptNames: ReadonlySet<string> = new Set([
   'type',
   'status',
 ])
-/** A body was masked when it was read, before it was cut. */
-const keptBelow: Readonly<Record<string, ReadonlySet<string>>> = { rabbitmq: keptNames, amqp: new Set(['body']) }
+/** A body was masked when it was read, before it was cut; the operation is our own word. */
+const keptBelow: Readonly<Record<string, ReadonlySet<string>>> = {
+  rabbitmq: keptNames,
+  amqp: new Set(['body', 'operation']),
+}
 const maxDepth = 20
 
 /** Masks, in place, every text of an event that a stranger may have written. */
-export function maskEvent(event: ThumpEvent, mask: Mask): void {
+export function createEventMask(mask: Mask): (event: ThumpEvent) => void {
+  // One walker for all events, for what they count is taken from it before the next comes.
   const counts = new Map<string, number>()
-  const count: Count = (rule, found) => counts.set(rule, (counts.get(rule) ?? 0) + found)
-  const walker = createWalker(mask, count)
-  const fields = event as Record<string, unknown>
-  for (const field in fields) {
-    if (keptFields.has(field)) continue
-    const value = fields[field]
-    const masked = walker(value, keptBelow[field])
-    if (masked !== value) fields[field] = masked
+  const walker = createWalker(mask, (rule, found) => counts.set(rule, (counts.get(rule) ?? 0) + found))
+  return (event) => {
+    counts.clear()
+    const fields = event as Record<string, unknown>
+    for (const field in fields) {
+      if (keptFields.has(field)) continue
+      const value = fields[field]
+      const masked = walker(value, keptBelow[field])
+      if (masked !== value) fields[field] = masked
+    }
+    if (counts.size === 0) return
+    for (const { rule, count: before } of event.redacted ?? []) counts.set(rule, (counts.get(rule) ?? 0) + before)
+    event.redacted = [...counts].map(([rule, total]) => ({ rule, count: total }))
   }
-  if (counts.size === 0) return
-  for (const { rule, count: before } of event.redacted ?? []) counts.set(rule, (counts.get(rule) ?? 0) + before)
-  event.redacted = [...counts].map(([rule, total]) => ({ rule, count: total }))
 }
 
 const none: ReadonlySet<string> = new Set()

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Broker } from '../../demo/broker/start-broker.ts'
 import { sleep } from '../../runtime/retry.ts'
 import { Shutdown } from '../../runtime/shutdown.ts'
@@ -57,31 +58,44 @@ async function measure(
   const shutdown = new Shutdown()
   try {
     await broker.ctl(mode === 'off' ? 'trace_off' : 'trace_on')
-    const agent = mode.startsWith('thump') ? await startAgent(broker, kafka, mode, shutdown) : undefined
-    const consumer = mode === 'plain consumer' ? await startConsumer(broker, shutdown) : undefined
-    const reader = agent?.pid ?? consumer
+    const reader = await startReader(broker, kafka, mode, shutdown)
     // Long enough for code to be compiled.
     await load(broker, rate, mode === 'thump as shipped' ? guardS : warmS)
-    const before = {
-      broker: cpuSeconds(broker.pid()),
-      reader: reader === undefined ? 0 : cpuSeconds(reader),
-      read: agent ? await readBy(agent) : 0,
-    }
+    // What waits of that must not count for what comes.
+    const readBefore = reader ? await settled(reader) : 0
+    const before = { broker: cpuSeconds(broker.pid()), reader: reader ? cpuSeconds(reader.pid) : 0 }
     const { sent, perSecond } = await load(broker, rate, seconds)
     const brokerS = cpuSeconds(broker.pid()) - before.broker
     const row: Row = { 'messages/s': perSecond, 'broker µs a message': (brokerS / sent) * 1e6 }
-    if (reader === undefined) return { ...row, 'reader µs a trace': '', 'traces read': '' }
-    // Of what a plain consumer is given nothing is counted; below its limits it is all.
-    const read = agent ? (await settled(agent)) - before.read : 2 * sent
-    const readerS = cpuSeconds(reader) - before.reader
+    if (!reader) return { ...row, 'reader µs a trace': '', 'traces read': '' }
+    const read = (await settled(reader)) - readBefore
+    const readerS = cpuSeconds(reader.pid) - before.reader
     return {
       ...row,
       'reader µs a trace': read > 0 ? (readerS / read) * 1e6 : '',
-      'traces read': agent ? read / (2 * sent) : '',
+      'traces read': read / (2 * sent),
     }
   } finally {
     await shutdown.run(AbortSignal.timeout(30_000))
   }
+}
+
+/** Who reads the firehose, and how many traces it has read so far. */
+interface Reader {
+  readonly pid: number
+  readonly read: () => Promise<number>
+}
+
+async function startReader(
+  broker: Broker,
+  kafka: readonly string[],
+  mode: Mode,
+  shutdown: Shutdown,
+): Promise<Reader | undefined> {
+  if (mode === 'off') return undefined
+  if (mode === 'plain consumer') return await startConsumer(broker, shutdown)
+  const agent = await startAgent(broker, kafka, mode, shutdown)
+  return { pid: agent.pid, read: () => readBy(agent) }
 }
 
 async function startAgent(
@@ -108,11 +122,19 @@ async function startAgent(
   return agent
 }
 
-async function startConsumer(broker: Broker, shutdown: Shutdown): Promise<number | undefined> {
+async function startConsumer(broker: Broker, shutdown: Shutdown): Promise<Reader> {
   const child = spawn(process.execPath, [program, 'consume', broker.amqpUrl], { stdio: ['ignore', 'pipe', 'inherit'] })
   shutdown.add('consumer', async () => void child.kill('SIGKILL'))
-  await once(child.stdout, 'data')
-  return child.pid
+  const lines = createInterface(child.stdout)
+  await once(lines, 'line')
+  const { pid } = child
+  if (pid === undefined) throw new Error('the plain consumer did not start')
+  const read = async () => {
+    child.kill('SIGUSR2')
+    const [line] = (await once(lines, 'line')) as [string]
+    return Number(line)
+  }
+  return { pid, read }
 }
 
 async function load(broker: Broker, rate: number, seconds: number): Promise<{ sent: number; perSecond: number }> {
@@ -129,19 +151,19 @@ async function readBy(agent: ThumpProcess): Promise<number> {
   return Number(/^thump_events_read_total\{source="firehose"\} (\S+)$/m.exec(text)?.[1] ?? 0)
 }
 
-/** Once nothing more comes. */
-async function settled(agent: ThumpProcess): Promise<number> {
+/** How many it has read once nothing more comes. */
+async function settled({ read }: Reader): Promise<number> {
   let last = -1
   return await eventually(
     async () => {
       await sleep(500)
-      const read = await readBy(agent)
-      if (read === last) return read || undefined
-      last = read
-      return undefined
+      const now = await read()
+      const isSettled = now === last
+      last = now
+      return isSettled ? { now } : undefined
     },
     { what: 'every trace read' },
-  ).catch(() => last)
+  ).then(({ now }) => now)
 }
 
 /** User and system time of a process so far. */

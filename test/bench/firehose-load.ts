@@ -1,7 +1,7 @@
 import { connect } from 'amqplib'
 import { declareTraceQueue } from '../../agent/sources/firehose/queue.ts'
 
-/** A child of firehose.bench.ts: `publish URL RATE SECONDS` (0: as fast as confirms come), or `consume URL`, a plain reader of the firehose. */
+/** A child of firehose.bench.ts: `publish URL RATE SECONDS` (0: as fast as confirms come), or `consume URL`, a plain reader of the firehose that prints how many it has read on SIGUSR2. */
 const [role, url = '', rate = '0', seconds = '0'] = process.argv.slice(2)
 const connection = await connect(url)
 if (role === 'consume') await consume()
@@ -11,9 +11,12 @@ async function consume(): Promise<void> {
   const channel = await connection.createChannel()
   await channel.prefetch(500)
   const queue = await declareTraceQueue(channel, { publish: ['#'], deliver: ['#'] }, undefined)
-  let unacknowledged = 0
+  let [unacknowledged, read] = [0, 0]
+  process.on('SIGUSR2', () => void process.stdout.write(`${read}\n`))
   await channel.consume(queue, (message) => {
-    if (!message || ++unacknowledged < 250) return
+    if (!message) return
+    read++
+    if (++unacknowledged < 250) return
     unacknowledged = 0
     channel.ack(message, true)
   })
