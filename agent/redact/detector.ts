@@ -8,6 +8,9 @@ export interface Span {
 /** Makes a stand-in of a value: `[phone]`, or `[phone:3f9a…]` where equal values must stay equal (keyed). */
 export type StandIn = (rule: string, value: string) => string
 
+/** Told of each thing masked: the rule, and how many. */
+export type Count = (rule: string, count: number) => void
+
 /** Finds what one rule masks. `digits` is the text with every way of writing a digit made ASCII, character by character. */
 export interface Detector {
   readonly name: string

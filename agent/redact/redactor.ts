@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { ThumpEvent } from '../../event/event.ts'
 import { cards } from './cards.ts'
-import { type Detector, replaceSpans, type SignedDetector, type StandIn } from './detector.ts'
+import { type Count, type Detector, replaceSpans, type SignedDetector, type StandIn } from './detector.ts'
 import { createDictionary, type Dictionary } from './dictionary.ts'
 import { asciiDigits } from './digits.ts'
 import { accounts, licences, names, passports } from './documents.ts'
@@ -29,9 +29,6 @@ export interface RedactOptions {
   /** Where it is set, equal values get equal stand-ins: `[phones:3f9aC0d1e2]`. */
   readonly hmacKey?: Uint8Array | undefined
 }
-
-/** Told of each thing masked: the rule, and how many. */
-export type Count = (rule: string, count: number) => void
 
 export interface Redactor {
   /** May anything of a line's bytes be masked? False is a promise; true is a guess, made fast. */

@@ -1,5 +1,5 @@
 import type { ThumpEvent } from '../../event/event.ts'
-import type { Count } from './redactor.ts'
+import type { Count } from './detector.ts'
 import { isSecretKey } from './secrets.ts'
 
 type Mask = (text: string, count: Count) => string

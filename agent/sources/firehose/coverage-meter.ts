@@ -2,7 +2,7 @@ import type { ManagementAccount } from '../../broker/management.ts'
 import { addSample, coverageOf, type CoverageSample, lostBetween } from './coverage.ts'
 import { createNodeCounters } from './node-counters.ts'
 import type { TraceBindings } from './queue.ts'
-import type { Tally } from './session.ts'
+import type { Tally } from './tally.ts'
 import type { VhostView } from './watcher.ts'
 
 export interface MeterDeps {

@@ -1,6 +1,6 @@
 import type { SelfReport } from '../../self-events.ts'
 import type { CoverageMeter } from './coverage-meter.ts'
-import type { Tally } from './session.ts'
+import type { Tally } from './tally.ts'
 
 /** What is told of a vhost each minute: what came and what became of it, set against what happened. Counts are since the start. */
 export function coverageReport(vhost: string, tally: Tally, meter: CoverageMeter | undefined): SelfReport {

@@ -1,5 +1,5 @@
 import type { CoverageMeter } from './coverage-meter.ts'
-import type { Tally } from './session.ts'
+import type { Tally } from './tally.ts'
 
 /** One vhost of the firehose: what it counts, and how it fares. */
 export interface Lane {

@@ -1,4 +1,5 @@
-import { createEventsSource, type EventsDeps } from '../../../agent/sources/events/events.ts'
+import type { EventsDeps } from '../../../agent/sources/events/contract.ts'
+import { createEventsSource } from '../../../agent/sources/events/events.ts'
 import { Secret } from '../../../runtime/config/secret.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
