@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
 import { zonedTime } from '../alerting/notify/times.ts'
-import { parseDuration } from '../runtime/config/values.ts'
+import { parseDuration } from '../runtime/config/units.ts'
 import { me, open, withApi } from './alerts.ts'
 import type { Context, GlobalArgs } from './context.ts'
 import { alertLine, type ListedAlert } from './format-alert.ts'

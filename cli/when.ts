@@ -1,4 +1,4 @@
-import { parseDuration } from '../runtime/config/values.ts'
+import { parseDuration } from '../runtime/config/units.ts'
 
 /** `1h` (ago), `now`, `2026-11-24`, `2026-11-24T10:00:00+09:00` → ms since the epoch; undefined where it is none. */
 export function parseWhen(text: string, nowMs: number): number | undefined {

@@ -1,11 +1,15 @@
 import { stringify } from 'yaml'
+import { inUnits } from './in-units.ts'
 import type { LoadedConfig } from './load.ts'
+import { configSchema } from './schema.ts'
 import { hideUriPassword, Secret } from './secret.ts'
 
 /** The effective configuration as YAML with each value's origin as a comment; secrets and URI passwords hidden. */
 export function printConfig({ config, origins }: LoadedConfig): string {
   const lines: string[] = []
-  walk(config, [], (path, value) => lines.push(`${path}: ${scalar(value)}  # ${originOf(path, origins)}`))
+  walk(inUnits(configSchema, config), [], (path, value) =>
+    lines.push(`${path}: ${scalar(value)}  # ${originOf(path, origins)}`),
+  )
   return `${lines.join('\n')}\n`
 }
 

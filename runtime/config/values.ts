@@ -1,22 +1,6 @@
 import { z } from 'zod'
 import { hideUriPassword, Secret } from './secret.ts'
-
-const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
-const sizeUnits = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const
-
-/** `250ms 5s 10m 2h 7d` in ms; undefined where it is none. */
-export function parseDuration(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text.trim())
-  if (!match) return undefined
-  return Number(match[1]) * durationUnits[match[2] as keyof typeof durationUnits]
-}
-
-/** `64KiB 1MiB 2GiB` in bytes; undefined where it is none. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB|TiB)$/.exec(text.trim())
-  if (!match) return undefined
-  return Math.floor(Number(match[1]) * sizeUnits[match[2] as keyof typeof sizeUnits])
-}
+import { durationUnits, parseDuration, parseSize } from './units.ts'
 
 export const duration = z
   .union([z.string(), z.literal(0)])

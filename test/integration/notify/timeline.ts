@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import type { Transition } from '../../../alerting/transition.ts'
-import { parseDuration } from '../../../runtime/config/values.ts'
+import { parseDuration } from '../../../runtime/config/units.ts'
 import type { Answer, HttpReceiver, RecordedRequest } from '../../servers/http-receiver.ts'
 import { type Alerter, bodyOf, httpReceiver, startAlerter } from './harness.ts'
 

@@ -3,7 +3,7 @@ import { interpolate } from '../../../runtime/config/interpolate.ts'
 import { loadConfig } from '../../../runtime/config/load.ts'
 import { printConfig } from '../../../runtime/config/print.ts'
 import { hideUriPassword } from '../../../runtime/config/secret.ts'
-import { parseDuration, parseSize } from '../../../runtime/config/values.ts'
+import { parseDuration, parseSize } from '../../../runtime/config/units.ts'
 import { ConfigError } from '../../../runtime/errors.ts'
 
 /** Loads text as `t.yaml`, with named other files and environment. */
@@ -118,6 +118,31 @@ test('the printed configuration says where each value came from', () => {
   expect(printed).toContain('dataDir: /d  # /t.yaml:2:10')
   expect(printed).toContain('log.level: debug  # --set')
   expect(printed).toContain('transport.kind: embedded  # default')
+})
+
+test('the printed configuration has durations, sizes and addresses as they are written', () => {
+  const printed = printConfig(
+    load(`transport: {kafka: {linger: 1500ms, maxBatchBytes: 1MiB}}
+storage: {sqlite: {retention: 48h, maxBytes: 1000}}
+health: {listen: "[::1]:7671"}
+alerting:
+  channels: {hook: {type: webhook, url: "http://h", timeout: 90s}, own: {type: command, command: [cat]}}
+  routes: [{to: [hook], escalate: [{after: 1h, to: [own]}]}]`),
+  )
+  expect(printed.split('\n').map((line) => line.replace(/  #.*/, ''))).toEqual(
+    expect.arrayContaining([
+      'transport.kafka.linger: 1500ms',
+      'transport.kafka.maxBatchBytes: 1MiB',
+      'transport.kafka.createTopics.retention: 7d',
+      'storage.sqlite.retention: 2d',
+      'storage.sqlite.maxBytes: 1000B',
+      'health.listen: "[::1]:7671"',
+      'console.listen: 127.0.0.1:7672',
+      'alerting.channels.hook.timeout: 90s',
+      'alerting.channels.own.timeout: 30s',
+      'alerting.routes[0].escalate[0].after: 1h',
+    ]),
+  )
 })
 
 test.each([
