@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from '../../demo/broker/free-ports.ts'
@@ -7,11 +7,8 @@ import { prepareBase, startGuard, startServerProcess } from '../../demo/broker/g
 import { processesOf, serverUser, stopProcesses } from '../../demo/broker/processes.ts'
 import { sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
-import { cached, ensureTool, progress } from './cache.ts'
+import { type ElasticsearchVersion, fetchElasticsearch, fetchSecured } from './elasticsearch-home.ts'
 import { javaHome } from './java.ts'
-import { maven } from './maven.ts'
-
-export type ElasticsearchVersion = '8.19.9' | '9.2.4'
 
 export interface ElasticsearchRequest {
   readonly version?: ElasticsearchVersion
@@ -21,6 +18,8 @@ export interface ElasticsearchRequest {
   readonly password?: string
   /** The same port as before, for a node that comes back elsewhere. */
   readonly port?: number
+  /** The transport ports of all nodes of its cluster, its own first; without them the node is alone. */
+  readonly cluster?: readonly number[]
 }
 
 export interface Elasticsearch {
@@ -36,30 +35,16 @@ export interface Elasticsearch {
   resume(): void
 }
 
-async function fetchElasticsearch(version: ElasticsearchVersion): Promise<string> {
-  const home = await cached(`elasticsearch-${version}`, async (work) => {
-    progress(`fetching Elasticsearch ${version} ...`)
-    const artifact = `org.elasticsearch.distribution.integ-test-zip:elasticsearch:${version}:zip`
-    await maven('dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${work}`)
-    const zip = readdirSync(work).find((name) => name.endsWith('.zip'))
-    if (zip === undefined) throw new Error(`Elasticsearch ${version} did not arrive`)
-    execFileSync(await ensureTool('unzip'), ['-q', zip], { cwd: work, stdio: ['ignore', 'pipe', 'pipe'] })
-    rmSync(join(work, zip))
-  })
-  const inner = readdirSync(home).find((name) => existsSync(join(home, name, 'bin/elasticsearch')))
-  if (inner === undefined) throw new Error(`${home} is incomplete: remove it and start again`)
-  return join(home, inner)
-}
-
 /** A private Elasticsearch node on loopback; gone with its folder at the end. */
 export async function startElasticsearch(request: ElasticsearchRequest = {}): Promise<Started<Elasticsearch>> {
   const { version = '8.19.9', password } = request
-  const source = await fetchElasticsearch(version)
+  const source = await (password === undefined ? fetchElasticsearch : fetchSecured)(version)
   const java = await javaHome(version.startsWith('9') ? 21 : 17)
   const user = serverUser()
   const base = mkdtempSync(join(tmpdir(), 'thump-es-'))
-  const [free = 0, transport = 0] = await freePorts(2)
+  const [free = 0, alone = 0] = await freePorts(2)
   const port = request.port ?? free
+  const [transport = alone] = request.cluster ?? []
   const url = `http://127.0.0.1:${port}`
   const guard = startGuard(base, 'remove')
   const stop = async () => {
@@ -120,10 +105,11 @@ export async function startElasticsearch(request: ElasticsearchRequest = {}): Pr
   return { value, stop }
 }
 
-function configuration({ password, extra = [] }: ElasticsearchRequest, base: string, port: number, transport: number) {
+function configuration(request: ElasticsearchRequest, base: string, port: number, transport: number) {
+  const { password, cluster, extra = [] } = request
   const isSecure = password !== undefined
   return [
-    'discovery.type: single-node',
+    ...(cluster ? membership(cluster) : ['discovery.type: single-node']),
     `xpack.security.enabled: ${isSecure}`,
     ...(isSecure ? ['xpack.security.http.ssl.enabled: false', 'xpack.security.transport.ssl.enabled: false'] : []),
     'network.host: 127.0.0.1',
@@ -135,6 +121,16 @@ function configuration({ password, extra = [] }: ElasticsearchRequest, base: str
     ...extra,
     '',
   ].join('\n')
+}
+
+function membership(ports: readonly number[]): string[] {
+  const sorted = ports.toSorted((a, b) => a - b)
+  return [
+    `cluster.name: thump-${sorted[0]}`,
+    `node.name: node-${ports[0]}`,
+    `discovery.seed_hosts: ${JSON.stringify(ports.map((port) => `127.0.0.1:${port}`))}`,
+    `cluster.initial_master_nodes: ${JSON.stringify(sorted.map((port) => `node-${port}`))}`,
+  ]
 }
 
 async function isHealthy(url: string, password: string | undefined): Promise<boolean> {

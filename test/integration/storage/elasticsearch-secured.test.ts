@@ -1,20 +1,22 @@
 import { Client } from '@elastic/elasticsearch'
-import { pbkdf2Sync, randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { stringify } from 'yaml'
+import { encodeEvent } from '../../../event/encode.ts'
 import { Secret } from '../../../runtime/config/secret.ts'
 import { UnavailableError } from '../../../runtime/errors.ts'
 import { elasticsearchSetup } from '../../../storage/elasticsearch/setup-requests.ts'
 import { type Elasticsearch, startElasticsearch } from '../../servers/elasticsearch.ts'
 import { eventually } from '../../servers/eventually.ts'
+import { runThump, thump } from '../../servers/run-thump.ts'
+import { shared } from '../../servers/shared.ts'
+import { kafkaOptions, openKafka } from '../transport/kafka-setup.ts'
 import { itemOf, query } from './conformance.ts'
 import { freshPrefix, indicesOf, never, open } from './elasticsearch-harness.ts'
 
 const password = 'only-for-tests'
 const prefix = freshPrefix()
-const { roles, apiKeys } = elasticsearchSetup(prefix)
+const { roles } = elasticsearchSetup(prefix)
 let server: Elasticsearch
 let stop: () => Promise<void>
 let admin: Client
@@ -23,40 +25,19 @@ const clientOf = (username: string) => new Client({ node: server.url, auth: { us
 const openAs = (username: string, extra = {}) =>
   open(prefix, { nodes: [server.url], username, password: new Secret(password), ...extra })
 
-/** As the server's own files: the reduced distribution cannot make the index where roles from the API are kept. */
-function writeUsers(base: string, rights: Readonly<Record<string, unknown>>): void {
-  const write = (name: string, lines: readonly string[]) =>
-    writeFileSync(join(base, 'config', name), `${lines.join('\n')}\n`, { mode: 0o644 })
-  const names = Object.keys(rights)
-  write(
-    'roles.yml',
-    names.map((name) => `${name}: ${JSON.stringify(rights[name])}`),
-  )
-  write(
-    'users_roles',
-    names.map((name) => `${name}:${name}`),
-  )
-  write(
-    'users',
-    names.map((name) => `${name}:${hashed(password)}`),
-  )
-}
-
-function hashed(text: string): string {
-  const salt = randomBytes(32)
-  const hash = pbkdf2Sync(text, salt, 10_000, 32, 'sha512')
-  return `{PBKDF2}10000$${salt.toString('base64')}$${hash.toString('base64')}`
+/** What an administrator does with the printed requests, and a user for each role. */
+async function ask(method: string, path: string, body: unknown) {
+  return await admin.transport.request<{ encoded?: string }>({ method, path, body: body as object })
 }
 
 beforeAll(async () => {
   ;({ value: server, stop } = await startElasticsearch({ password }))
   admin = clientOf('elastic')
-  const stranger = { indices: [{ names: ['x'], privileges: ['create_doc'] }] }
-  writeUsers(server.base, { writer: roles.writer.body, reader: roles.reader.body, stranger })
-  // The files are read every few seconds.
-  const last = clientOf('stranger')
-  await eventually(async () => (await last.security.authenticate()).roles.includes('stranger'), { withinMs: 30_000 })
-  await last.close()
+  for (const { method, path, body } of [roles.writer, roles.reader]) await ask(method, path, body)
+  await ask('PUT', '/_security/role/stranger', { indices: [{ names: ['x'], privileges: ['create_doc'] }] })
+  const users = { writer: `${prefix}-writer`, reader: `${prefix}-reader`, stranger: 'stranger' }
+  for (const [name, role] of Object.entries(users))
+    await ask('PUT', `/_security/user/${name}`, { password, roles: [role] })
 }, 180_000)
 afterAll(async () => {
   await admin.close()
@@ -110,9 +91,77 @@ async function expectNothingBuried(writing: Promise<unknown>): Promise<void> {
   if (!(outcome instanceof UnavailableError)) expect(outcome).toEqual([{ kind: 'retry', reason: 'security_exception' }])
 }
 
-test('keys are asked for with exactly the rights of the roles', () => {
-  expect(apiKeys.writer.body).toMatchObject({ role_descriptors: { [`${prefix}-writer`]: roles.writer.body } })
-  expect(apiKeys.reader.body).toMatchObject({ role_descriptors: { [`${prefix}-reader`]: roles.reader.body } })
+interface Printed {
+  readonly method: string
+  readonly path: string
+  readonly body: { readonly name?: string }
+}
+
+/** The requests that `thump setup elasticsearch` prints for an administrator. */
+async function printedBySetup(config: object): Promise<Printed[]> {
+  const { stdout, stderr, code } = await thump(['setup', 'elasticsearch'], { config: stringify(config) })
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('installed') as string })
+  return stdout.split(/\n(?=PUT |POST )/).map((text) => {
+    const [, method = '', path = '', body = ''] = /^(\w+) (\S+)\n([^]*)$/.exec(text) ?? []
+    return { method, path, body: JSON.parse(body) as Printed['body'] }
+  })
+}
+
+test('the key that setup prints a request for is enough for a forwarder, and refused everything else', async () => {
+  const own = freshPrefix()
+  const nodes = [server.url]
+  const storage = (login: object) => ({
+    kind: 'elasticsearch',
+    elasticsearch: { nodes, indexPrefix: own, retention: '3650d', ...login },
+  })
+  const printed = await printedBySetup({ storage: storage({ username: 'elastic', password }) })
+  const keyOf = async (name: string) => {
+    const request = printed.find(({ path, body }) => path === '/_security/api_key' && body.name === name)
+    const { encoded = '' } = await ask(request?.method ?? '', request?.path ?? '', request?.body)
+    return encoded
+  }
+  const [writing, reading] = [await keyOf(`${own}-writer`), await keyOf(`${own}-reader`)]
+
+  const options = kafkaOptions()
+  const { APP: app, AMQP: amqp, METRIC: metric, THUMP: self, DEADLETTER: deadLetter } = options.topics
+  const kafka = { brokers: shared().kafka.brokers, group: options.group, createTopics: { partitions: 2 } }
+  const transport = { kind: 'kafka', topics: { app, amqp, metric, self, deadLetter }, kafka }
+  const { transport: sender } = await openKafka(options)
+  const events = Array.from({ length: 20 }, (_, index) => itemOf(`id-${index}`, day).event)
+  const records = events.map((event) => encodeEvent({ topic: 'APP', key: event.event.id, event }))
+  await (await sender.createProducer()).value.send(records, never)
+  const forwarder = await runThump(['forwarder'], {
+    config: stringify({ transport, storage: storage({ apiKey: writing }) }),
+  })
+  onTestFinished(async () => void (await forwarder.kill()))
+  const found = async () => {
+    await admin.indices.refresh({ index: `${own}-*` })
+    return (await admin.count({ index: `${own}-app` })).count
+  }
+  await eventually(async () => (await found()) === 20, { withinMs: 60_000 })
+  await forwarder.ready()
+  expect(forwarder.stderr()).not.toContain(writing)
+
+  const withKey = (apiKey: string) => {
+    const client = new Client({ node: server.url, auth: { apiKey } })
+    onTestFinished(() => client.close())
+    return client
+  }
+  const index = `${own}-app-2026.11.22`
+  const [writer, reader] = [withKey(writing), withKey(reading)]
+  expect((await reader.count({ index })).count).toBe(20)
+  const forbidden = {
+    'remove an event': () => writer.delete({ index, id: 'id-1' }),
+    'change an event': () => writer.index({ index, id: 'id-1', document: {} }),
+    'write elsewhere': () => writer.index({ index: 'elsewhere', document: {} }),
+    'read elsewhere': () => writer.count({ index: `${prefix}-app-2026.11.22` }),
+    'make a user': () => writer.security.putUser({ username: 'evil', password, roles: ['superuser'] }),
+    'make a key of greater rights': () => writer.security.createApiKey({ name: 'evil' }),
+    'let a reader write': () => reader.create({ index, id: 'new', document: {} }),
+    'let a reader remove a day': () => reader.indices.delete({ index }),
+  }
+  for (const [what, tried] of Object.entries(forbidden))
+    await expect(tried(), what).rejects.toMatchObject({ statusCode: 403 })
 })
 
 test('a wrong key is told, and never shown', async () => {
