@@ -1,7 +1,8 @@
+import { reasonOf } from '../runtime/errors.ts'
 import type { CommandModule } from 'yargs'
 import { type GlobalArgs, loadContext } from './context.ts'
 import { checkBroker, checkManagement } from './doctor/broker.ts'
-import { type Check, fail, type Finding, reasonOf } from './doctor/finding.ts'
+import { type Check, fail, type Finding } from './doctor/finding.ts'
 import { checkDataDir, checkLogs, checkRules, checkSecrets } from './doctor/local.ts'
 import { checkChannels, checkStorage, checkTransport } from './doctor/stores.ts'
 

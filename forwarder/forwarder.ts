@@ -9,6 +9,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { Consumer, Transport } from '../transport/transport.ts'
 import { LagCheck } from './lag-check.ts'
 import { Pipeline } from './pipeline.ts'
+import { StallCheck } from './stall-check.ts'
 import { createTelemetry } from './telemetry.ts'
 
 export interface ForwarderDeps {
@@ -39,7 +40,8 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
   const { signal } = stopping
   const producer = shutdown.own('producer', await transport.createProducer())
   const pipeline = new Pipeline({ store: storage.store, producer, telemetry, writers: 4, maxQueuedBytes: 8 * 2 ** 20 })
-  const running = runWriters(pipeline, deps, log, signal)
+  let isSetUp = false
+  const running = runWriters(pipeline, deps, log, signal, () => (isSetUp = true))
   const consumer: Consumer = shutdown.own(
     'consumer',
     await transport.createConsumer(
@@ -56,19 +58,26 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
   showQueue(deps, pipeline)
   const lagCheck = new LagCheck(now())
   const lag = () => lagCheck.ask(consumer.lag(), telemetry.settled(), now())
+  const stallCheck = new StallCheck(now())
+  const stall = () => {
+    const canMove = isSetUp && pipeline.queuedBytes > 0 && consumer.isConnected()
+    return stallCheck.ask(telemetry.outcomes(), canMove, now())
+  }
   let tickMs = now()
   const committing = (async () => {
     while (!signal.aborted) {
       await sleep(commitIntervalMs, signal).catch(() => {})
       tickMs = now()
-      // Nobody may ask for readiness, and how long nothing moved must be known when somebody does.
+      // Nobody may ask, and how long nothing moved must be known when somebody does.
       lag()
+      stall()
       await consumer.commit(pipeline.due()).catch((error: unknown) => log.warn({ err: error }, 'commit failed'))
     }
   })()
   health.add({ name: 'forwarder-transport', kind: 'ready', ask: () => ({ ok: consumer.isConnected() }) })
   health.add({ name: 'forwarder-storage', kind: 'ready', ask: () => ({ ok: storage.store.isConnected() }) })
   health.add({ name: 'forwarder-lag', kind: 'ready', ask: lag })
+  health.add({ name: 'forwarder-writers', kind: 'live', ask: stall })
   health.add({ name: 'forwarder-loop', kind: 'live', ask: () => ({ ok: now() - tickMs < stuckMs }) })
   log.info({ topics, storage: storage.kind, transport: transport.kind }, 'forwarder started')
   const stop = async () => {
@@ -88,6 +97,7 @@ async function runWriters(
   { storage }: ForwarderDeps,
   log: Logger,
   signal: AbortSignal,
+  onSetUp: () => void,
 ): Promise<void> {
   try {
     await retryForever(() => storage.store.setup(signal), setupBackoff, signal, {
@@ -96,6 +106,7 @@ async function runWriters(
       },
       onRecovered: (attempts) => log.info({ attempts }, 'storage is set up'),
     })
+    onSetUp()
     await pipeline.run(signal)
   } catch (error) {
     if (!signal.aborted) throw error

@@ -13,6 +13,8 @@ export interface ForwarderTelemetry {
   back(): void
   /** How many records were ever settled. */
   settled(): number
+  /** How many answers and failures there ever were: it stands still only where a writer hangs. */
+  outcomes(): number
 }
 
 /** Log line and counter together; a store that is away is told once, and its return with the number of tries. */
@@ -30,15 +32,19 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
   const told = new Set<string>()
   let failures = 0
   let settled = 0
+  let happened = 0
   return {
     settled: () => settled,
+    outcomes: () => happened,
     stored(fresh, duplicate) {
+      happened++
       settled += fresh + duplicate
       if (fresh > 0) outcomes.inc({ outcome: 'stored' }, fresh)
       if (duplicate > 0) outcomes.inc({ outcome: 'duplicate' }, duplicate)
     },
     retried: (reason, count) => retries.inc({ reason }, count),
     deadLettered(reason, error, id) {
+      happened++
       settled++
       outcomes.inc({ outcome: 'rejected' })
       dead.inc({ reason })
@@ -48,6 +54,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
       log.warn({ reason, error, id }, 'record sent to DEADLETTER; further ones of this reason are only counted')
     },
     unburied(reason, error) {
+      happened++
       unburied.inc({ reason })
       if (told.has(`unburied ${reason}`)) return
       told.add(`unburied ${reason}`)
@@ -58,6 +65,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
       log.error({ topic, partition, from, to, reason }, 'records were gone before they were read')
     },
     away(cause) {
+      happened++
       unavailable.inc()
       if (failures++ === 0) log.error({ err: cause }, 'storage is away: reading pauses, writing is tried again')
     },

@@ -59,3 +59,12 @@ export class RejectedError extends ThumpError {
     this.reason = reason
   }
 }
+
+/** The deepest message of an error: what really went wrong. */
+export function reasonOf(error: unknown): string {
+  let deepest = error
+  for (let depth = 0; depth < 6 && deepest instanceof Error && deepest.cause instanceof Error; depth++)
+    deepest = deepest.cause
+  if (deepest instanceof AggregateError && deepest.errors.length > 0) return reasonOf(deepest.errors[0])
+  return deepest instanceof Error ? deepest.message || deepest.name : String(deepest)
+}

@@ -4,8 +4,9 @@ import { connectionNamePrefix } from '../../agent/broker/connection-name.ts'
 import { askManagement, type ManagementAccount } from '../../agent/broker/management.ts'
 import { diagnose } from '../../agent/sources/events/diagnosis.ts'
 import { traceCommand } from '../../agent/sources/firehose/diagnosis.ts'
+import { reasonOf } from '../../runtime/errors.ts'
 import type { Context } from '../context.ts'
-import { fail, type Finding, ok, reasonOf, warn } from './finding.ts'
+import { fail, type Finding, ok, warn } from './finding.ts'
 
 const timeoutMs = 10_000
 const maxSkewMs = 5000

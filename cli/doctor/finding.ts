@@ -23,12 +23,3 @@ export const fail = (check: string, detail: string, fix?: string): Finding => ({
   detail,
   ...(fix !== undefined && { fix }),
 })
-
-/** The deepest message of an error: what really went wrong. */
-export function reasonOf(error: unknown): string {
-  let deepest = error
-  for (let depth = 0; depth < 6 && deepest instanceof Error && deepest.cause instanceof Error; depth++)
-    deepest = deepest.cause
-  if (deepest instanceof AggregateError && deepest.errors.length > 0) return reasonOf(deepest.errors[0])
-  return deepest instanceof Error ? deepest.message || deepest.name : String(deepest)
-}

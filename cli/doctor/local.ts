@@ -3,9 +3,10 @@ import { explainPath } from '../../agent/sources/log-files/explain.ts'
 import { checkRuleFiles } from '../../alerting/check-files.ts'
 import { expandGlobs } from '../../alerting/expand-globs.ts'
 import { readRuleFiles } from '../../alerting/rule-files.ts'
+import { reasonOf } from '../../runtime/errors.ts'
 import { Secret } from '../../runtime/config/secret.ts'
 import type { Context } from '../context.ts'
-import { fail, type Finding, ok, reasonOf, warn } from './finding.ts'
+import { fail, type Finding, ok, warn } from './finding.ts'
 
 const leastFreeBytes = 1 << 30
 

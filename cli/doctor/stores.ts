@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { reasonOf } from '../../runtime/errors.ts'
 import { createLogger } from '../../runtime/log.ts'
 import { createClient } from '../../storage/elasticsearch/client.ts'
 import { elasticsearchSetup } from '../../storage/elasticsearch/setup-requests.ts'
 import { defaultTimes, KafkaClient } from '../../transport/kafka/client.ts'
 import { Metadata } from '../../transport/kafka/metadata.ts'
 import type { Context } from '../context.ts'
-import { fail, type Finding, ok, reasonOf, warn } from './finding.ts'
+import { fail, type Finding, ok, warn } from './finding.ts'
 
 const timeoutMs = 10_000
 const silent = createLogger({ level: 'silent', format: 'json', colour: false, destination: process.stderr })

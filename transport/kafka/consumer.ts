@@ -70,7 +70,7 @@ export class KafkaConsumer implements Consumer {
     this.#handlers = handlers
     this.#client = parts.connect()
     this.#metadata = new Metadata(this.#client)
-    this.#outage = new Outage(parts.log)
+    this.#outage = new Outage(parts.outages)
     const { topics } = parts.options
     this.#group = new Group({
       client: this.#client,
@@ -112,6 +112,7 @@ export class KafkaConsumer implements Consumer {
     this.#stopping.abort(new UnavailableError('kafka', new Error('the consumer is closed')))
     await atMost(stopMs, this.#running)
     this.#readers.clear()
+    this.#outage.end()
     this.#client.close()
   }
 

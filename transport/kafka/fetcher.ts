@@ -20,6 +20,8 @@ const idleWaitMs = 1000
 const busyWaitMs = 100
 const limits = { minBytes: 1, maxBytes: 2 ** 21, partitionBytes: 2 ** 18 }
 const lagIntervalMs = 3000
+/** Long past the wait of an idle fetch. */
+const quietMs = 5 * idleWaitMs
 /** Of the longest a fetch may take: one at work, one tried elsewhere, and some patience with a busy machine. */
 const stuckFactor = 3
 const backoff = { baseMs: 200, maxMs: 5000 }
@@ -35,8 +37,8 @@ export class Fetcher {
   readonly #ending = new AbortController()
   #room = Promise.withResolvers<void>()
   #refreshFailures = 0
-  /** When anything was last answered, or failed. */
-  #heardAtMs = Date.now()
+  /** When each leader last answered, or failed to; those that none leads are under undefined. */
+  readonly #heardAtMs = new Map<number | undefined, number>()
   #isSpreading = false
   #mustSpread = false
 
@@ -45,6 +47,8 @@ export class Fetcher {
   }
 
   start(): void {
+    // Each is heard of from now on.
+    this.isStuck(Date.now())
     this.spread()
     void this.#watchLag()
   }
@@ -69,14 +73,17 @@ export class Fetcher {
   }
 
   /**
-   * Has nothing come back for longer than any call may take, though there was room for it? No call waits without a limit:
-   * this is for the mistake that nobody has thought of.
+   * Has nothing come back from one of the leaders for longer than any call may take, though there was room for it? No call
+   * waits without a limit: this is for the mistake that nobody has thought of.
    */
   isStuck(nowMs: number): boolean {
-    const { client, readers } = this.#deps
-    const isWanted = readers.some((reader) => reader.hasRoom && reader.notBeforeMs <= nowMs)
-    if (!isWanted) this.#heardAtMs = nowMs
-    return nowMs - this.#heardAtMs > stuckFactor * (client.times.requestTimeoutMs + idleWaitMs)
+    const { client, metadata, readers } = this.#deps
+    const limitMs = stuckFactor * (client.times.requestTimeoutMs + idleWaitMs)
+    const hungry = readers.filter((reader) => reader.hasRoom && reader.notBeforeMs <= nowMs)
+    const wanted = new Set(hungry.map(({ wireTopic, at }) => metadata.leader(wireTopic, at.partition)))
+    for (const leader of this.#heardAtMs.keys()) if (!wanted.has(leader)) this.#heardAtMs.delete(leader)
+    for (const leader of wanted) if (!this.#heardAtMs.has(leader)) this.#heardAtMs.set(leader, nowMs)
+    return [...this.#heardAtMs.values()].some((heardAtMs) => nowMs - heardAtMs > limitMs)
   }
 
   end(): void {
@@ -102,7 +109,7 @@ export class Fetcher {
       }
       if (!leaders.includes(undefined)) return
       await sleep(backoffMs(backoff, this.#refreshFailures, Math.random()), signal).catch(() => {})
-      this.#heardAtMs = Date.now()
+      this.#heardAtMs.set(undefined, Date.now())
       await this.#refresh()
     }
   }
@@ -130,16 +137,17 @@ export class Fetcher {
     return readers.every(({ wireTopic, at }) => this.#loops.has(metadata.leader(wireTopic, at.partition) ?? -1))
   }
 
-  /** Partitions that have no room are not fetched; how far behind they are is asked. */
+  /** Partitions that are not fetched, for want of room or of an answer: how far behind they are is asked. */
   async #watchLag(): Promise<void> {
     const { client, metadata, readers } = this.#deps
     const { signal } = this.#ending
     while (!signal.aborted) {
       await sleep(lagIntervalMs, signal).catch(() => {})
-      const full = readers.filter(({ hasRoom }) => !hasRoom)
-      const wanted = full.map(({ at, wireTopic }) => ({ ...at, wireTopic }))
+      const now = Date.now()
+      const quiet = readers.filter(({ hasRoom, heardAtMs }) => !hasRoom || now - heardAtMs > quietMs)
+      const wanted = quiet.map(({ at, wireTopic }) => ({ ...at, wireTopic }))
       const ends = await listOffsets(client, metadata, wanted, 'latest').catch(() => new Map<string, number>())
-      for (const reader of full) reader.knowEnd(ends.get(`${reader.at.topic} ${reader.at.partition}`) ?? 0)
+      for (const reader of quiet) reader.knowEnd(ends.get(`${reader.at.topic} ${reader.at.partition}`) ?? 0)
     }
   }
 
@@ -160,12 +168,12 @@ export class Fetcher {
       }
       try {
         await this.#fetch(leader, hungry, hungry.length < mine.length ? busyWaitMs : idleWaitMs)
-        this.#heardAtMs = Date.now()
+        this.#heardAtMs.set(leader, Date.now())
         failures = 0
         // Nothing else asks while all is well again: the outage would be told for ever.
         if (this.#refreshFailures > 0) void this.#refresh()
       } catch (cause) {
-        this.#heardAtMs = Date.now()
+        this.#heardAtMs.set(leader, Date.now())
         if (signal.aborted) return
         for (const reader of hungry) outage.failed(placeOf(reader), cause)
         await sleep(backoffMs(backoff, failures++, Math.random()), signal).catch(() => {})

@@ -9,7 +9,7 @@ import { errorName } from './kafkajs.ts'
 import type { KafkaOptions } from './kafka-transport.ts'
 import { Metadata } from './metadata.ts'
 import { fetchCommitted, listOffsets, type WirePartition } from './offsets.ts'
-import { Outage } from './outage.ts'
+import { Outage, OutageLog } from './outage.ts'
 import { createMissing } from './topics.ts'
 
 /** Places of consumer groups, looked at and set from outside of them. Every call throws UnavailableError while Kafka is away. */
@@ -40,7 +40,7 @@ export function openGroupOffsets(options: KafkaOptions, log: Logger): Started<Gr
     new Group({
       client,
       metadata,
-      outage: new Outage(log),
+      outage: new Outage(new OutageLog(log, Date.now)),
       groupId: groupIdOf(role),
       topics: wireNames,
       prepare: async () => {},

@@ -8,7 +8,7 @@ import type { Transport } from '../transport.ts'
 import { defaultTimes, KafkaClient, type KafkaConfig } from './client.ts'
 import { type KafkaConsumer, startConsumer } from './consumer.ts'
 import { Metadata } from './metadata.ts'
-import { Outage } from './outage.ts'
+import { Outage, OutageLog } from './outage.ts'
 import { startProducer } from './producer.ts'
 import { createMissing, tellDifferences } from './topics.ts'
 
@@ -18,6 +18,7 @@ export type KafkaOptions = KafkaConfig & { readonly topics: Readonly<Record<Topi
 export interface KafkaParts {
   readonly options: KafkaOptions
   readonly log: Logger
+  readonly outages: OutageLog
   /** Connections of their own, closed by who asked for them. */
   readonly connect: () => KafkaClient
   /** A consumer had to begin reading anew. */
@@ -38,7 +39,8 @@ export async function createKafkaTransport(
     'Readings that did not go on and were begun anew',
   )
   const connect = () => new KafkaClient(options, times, log)
-  const parts: KafkaParts = { options, log, connect, onStuck: () => restarts.inc() }
+  const outages = watchOutages(deps, log)
+  const parts: KafkaParts = { options, log, outages, connect, onStuck: () => restarts.inc() }
   const started = new Set<() => Promise<void>>()
   const consumers = new Set<KafkaConsumer>()
   showLag(deps, consumers)
@@ -67,9 +69,17 @@ export async function createKafkaTransport(
   return { value, stop }
 }
 
-async function ensureTopics({ options, log, connect }: KafkaParts, signal: AbortSignal): Promise<void> {
+function watchOutages({ metrics, now }: RuntimeDeps, log: Logger): OutageLog {
+  const failures = metrics.counter('thump_kafka_failures_total', 'Calls to Kafka that failed and are tried again')
+  const outages = new OutageLog(log, now, () => failures.inc())
+  const help = 'How long Kafka or a part of it has been away; 0 while all works'
+  metrics.gauge('thump_kafka_outage_seconds', help, [], (gauge) => gauge.set(outages.lastingMs / 1000))
+  return outages
+}
+
+async function ensureTopics({ options, log, outages, connect }: KafkaParts, signal: AbortSignal): Promise<void> {
   const client = connect()
-  const outage = new Outage(log)
+  const outage = new Outage(outages)
   const deps = { client, metadata: new Metadata(client), createTopics: options.createTopics, log }
   const names = Object.values(options.topics)
   const work = async () => {
@@ -83,6 +93,7 @@ async function ensureTopics({ options, log, connect }: KafkaParts, signal: Abort
       isFatal: (cause) => cause instanceof RejectedError,
     })
   } finally {
+    outage.end()
     client.close()
   }
 }

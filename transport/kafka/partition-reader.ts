@@ -39,6 +39,8 @@ export class PartitionReader {
   #endReadAtMs: number | undefined
   failures = 0
   notBeforeMs = 0
+  /** When a fetch of it was last answered. */
+  heardAtMs = Date.now()
 
   constructor(deps: ReaderDeps, position: number, committed: number | undefined) {
     this.#deps = deps
@@ -66,6 +68,7 @@ export class PartitionReader {
   /** The answer to a fetch that was asked at `askedAtMs`. */
   take(records: Buffer, highWatermark: number, askedAtMs: number): void {
     this.failures = 0
+    this.heardAtMs = Date.now()
     this.highWatermark = highWatermark
     for (const batch of splitBatches(records)) {
       if (batch.lastOffset < this.position) continue

@@ -50,7 +50,7 @@ class KafkaProducer implements Producer {
     this.#parts = parts
     this.#client = parts.connect()
     this.#metadata = new Metadata(this.#client)
-    this.#outage = new Outage(parts.log)
+    this.#outage = new Outage(parts.outages)
     this.#sender = new Sender({
       client: this.#client,
       metadata: this.#metadata,
@@ -103,6 +103,7 @@ class KafkaProducer implements Producer {
     while (this.#calls.size > 0 && !limit.aborted) await sleep(20)
     this.#stopping.abort(new UnavailableError('kafka', new Error('the producer is closed')))
     this.#sender.close()
+    this.#outage.end()
     this.#client.close()
     for (const call of this.#calls) if (!call.isOver) call.fail(this.#stopping.signal.reason)
   }

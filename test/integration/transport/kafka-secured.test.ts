@@ -130,3 +130,28 @@ test('a broker that falls silent is given up; what it did get late is not double
   expect(proxy.carried()).toBeGreaterThan(before)
   expect(told.filter(({ msg }) => msg.includes('revoked'))).toEqual([])
 })
+
+test('a broker that hangs is seen in the metrics, told once, and read on from when it goes on', async () => {
+  const { transport, told, metrics } = await openKafka(securely(), { requestTimeoutMs: 1000, connectTimeoutMs: 1000 })
+  const producer = (await transport.createProducer()).value
+  const { texts, consumer } = await readAll(transport)
+  await producer.send([recordOf('k', 'before')], never)
+  await eventually(() => expect(texts()).toEqual(['before']))
+  const outageSeconds = async () =>
+    Number(/^thump_kafka_outage_seconds (\S+)/m.exec(await metrics.registry.metrics())?.[1])
+  expect(await outageSeconds()).toBe(0)
+  kafka.pause()
+  try {
+    await eventually(async () => !consumer.isConnected() && (await outageSeconds()) > 1)
+  } finally {
+    kafka.resume()
+  }
+  await producer.send([recordOf('k', 'after')], never)
+  await eventually(() => expect(texts()).toEqual(['before', 'after']))
+  await eventually(async () => consumer.isConnected() && (await outageSeconds()) === 0)
+  expect(await metrics.registry.metrics()).toMatch(/^thump_kafka_failures_total [1-9]/m)
+  const lines = told.filter(({ msg }) => /unavailable|recovered/.test(msg))
+  expect(lines.map(({ msg }) => msg)).toEqual(['kafka is unavailable, retrying', 'kafka recovered'])
+  expect(lines[1]).toMatchObject({ lastedMs: expect.any(Number) as number })
+  expect(JSON.stringify(told)).not.toContain('stack')
+})
