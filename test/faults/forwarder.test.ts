@@ -5,7 +5,7 @@ import { sleep } from '../../runtime/retry.ts'
 import { Shutdown } from '../../runtime/shutdown.ts'
 import { eventually } from '../servers/eventually.ts'
 import { runThump, thump, type ThumpProcess } from '../servers/run-thump.ts'
-import { type Forwarding, startForwarding, startServers, type Servers } from './forwarding.ts'
+import { type Forwarding, placesOf, startForwarding, startServers, type Servers } from './forwarding.ts'
 
 /** More seeds and longer by `npm run soak`. */
 const rounds = Number(process.env['THUMP_FORWARD_ROUNDS'] ?? 1)
@@ -31,7 +31,7 @@ function dice(seed: number): () => number {
 async function begin(): Promise<Forwarding> {
   const own = new Shutdown()
   onTestFinished(() => own.run(AbortSignal.timeout(30_000)), 60_000)
-  return await startForwarding(servers, own)
+  return await startForwarding(placesOf(servers), own)
 }
 
 function runForwarders(yaml: string, count: number) {

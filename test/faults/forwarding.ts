@@ -41,6 +41,19 @@ export async function startServers(shutdown: Shutdown): Promise<Servers> {
   return { ...servers, kafkaProxy, elasticsearchProxy }
 }
 
+/** Where a forwarder finds Kafka and Elasticsearch, and where a test sees past all that is done to them. */
+export interface Places {
+  readonly brokers: readonly string[]
+  readonly nodes: readonly string[]
+  /** Elasticsearch's own addresses. */
+  readonly direct: readonly string[]
+}
+
+export function placesOf({ kafkaProxy, elasticsearch, elasticsearchProxy }: Servers): Places {
+  const nodes = [`http://${elasticsearchProxy.address}`]
+  return { brokers: [kafkaProxy.address], nodes, direct: [elasticsearch.url] }
+}
+
 /** Topics, a group and indices of its own, and the stream of events that is to arrive once each. */
 export interface Forwarding {
   /** The text of thump.yaml. */
@@ -58,22 +71,18 @@ export interface Forwarding {
   storedIds(): Promise<string[]>
 }
 
-export async function startForwarding(servers: Servers, shutdown: Shutdown): Promise<Forwarding> {
+export async function startForwarding({ brokers, nodes, direct }: Places, shutdown: Shutdown): Promise<Forwarding> {
   const prefix = `faults-${randomUUID().slice(0, 8)}`
   const names = { app: 'APP', amqp: 'AMQP', metric: 'METRIC', self: 'THUMP', deadLetter: 'DEADLETTER' }
   const base = {
     transport: {
       kind: 'kafka',
       topics: Object.fromEntries(Object.entries(names).map(([key, name]) => [key, `${name}-${prefix}`])),
-      kafka: { brokers: [servers.kafkaProxy.address], group: prefix, createTopics: { partitions: 3 } },
+      kafka: { brokers, group: prefix, createTopics: { partitions: 3 } },
     },
     storage: {
       kind: 'elasticsearch',
-      elasticsearch: {
-        nodes: [`http://${servers.elasticsearchProxy.address}`],
-        indexPrefix: prefix,
-        retention: '3650d',
-      },
+      elasticsearch: { nodes, indexPrefix: prefix, retention: '3650d' },
     },
     log: { level: 'info', format: 'json' },
   }
@@ -81,10 +90,10 @@ export async function startForwarding(servers: Servers, shutdown: Shutdown): Pro
   const transport = shutdown.own('transport', await openTransport(config, deps))
   const { value: producer } = await transport.createProducer()
   // Past the proxy: what is there must not depend on what is done to it.
-  const direct = { ...config.storage.elasticsearch, nodes: [servers.elasticsearch.url] }
+  const elasticsearch = { ...config.storage.elasticsearch, nodes: [...direct] }
   const storage = shutdown.own(
     'storage',
-    await openStorage({ ...config, storage: { ...config.storage, elasticsearch: direct } }, deps),
+    await openStorage({ ...config, storage: { ...config.storage, elasticsearch } }, deps),
   )
   const good = new Set<string>()
   const poison = new Set<string>()
@@ -122,7 +131,7 @@ export async function startForwarding(servers: Servers, shutdown: Shutdown): Pro
       }
     },
     async storedIds() {
-      await fetch(`${servers.elasticsearch.url}/${prefix}-*/_refresh`, { method: 'POST' })
+      await fetch(`${direct[0]}/${prefix}-*/_refresh`, { method: 'POST' })
       const request = { query: { kind: 'all' }, sort: 'asc', limit: 1_000_000 } as const
       const { events } = await storage.search.search(request, never)
       return events.map(({ event }) => event.id).toSorted()

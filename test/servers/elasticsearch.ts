@@ -20,6 +20,8 @@ export interface ElasticsearchRequest {
   readonly port?: number
   /** The transport ports of all nodes of its cluster, its own first; without them the node is alone. */
   readonly cluster?: readonly number[]
+  /** Added to the JVM's options. */
+  readonly javaOptions?: string
 }
 
 export interface Elasticsearch {
@@ -37,7 +39,7 @@ export interface Elasticsearch {
 
 /** A private Elasticsearch node on loopback; gone with its folder at the end. */
 export async function startElasticsearch(request: ElasticsearchRequest = {}): Promise<Started<Elasticsearch>> {
-  const { version = '8.19.9', password } = request
+  const { version = '8.19.9', password, javaOptions = '' } = request
   const source = await (password === undefined ? fetchElasticsearch : fetchSecured)(version)
   const java = await javaHome(version.startsWith('9') ? 21 : 17)
   const user = serverUser()
@@ -61,7 +63,7 @@ export async function startElasticsearch(request: ElasticsearchRequest = {}): Pr
     ES_JAVA_HOME: java,
     ES_PATH_CONF: join(base, 'config'),
     ES_TMPDIR: join(base, 'tmp'),
-    ES_JAVA_OPTS: '-Xms512m -Xmx512m',
+    ES_JAVA_OPTS: `-Xms512m -Xmx512m ${javaOptions}`,
   }
   // The distribution's scripts are not executable, and want bash.
   const script = (name: string) => join(source, 'bin', name)
