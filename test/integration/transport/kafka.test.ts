@@ -180,7 +180,7 @@ test('a fetch whose answer is never seen is noticed: the lag is shown, reading b
   const { texts, consumer } = await readAll(transport)
   await eventually(() => expect(texts()).toEqual(['0', '1', '2']))
   // One call is lost within our own process, where no limit of time ends it.
-  const exchange = KafkaClient.prototype.exchange
+  const exchange = Reflect.get(KafkaClient.prototype, 'exchange') as KafkaClient['exchange']
   const losing = vi.spyOn(KafkaClient.prototype, 'exchange')
   onTestFinished(() => losing.mockRestore())
   const isLost = Promise.withResolvers<void>()
