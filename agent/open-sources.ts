@@ -21,7 +21,8 @@ import { createEventsSource } from './sources/events/events.ts'
 import { createFirehoseSource } from './sources/firehose/firehose.ts'
 import { openSwitchedOn, type SwitchedOn } from './sources/firehose/switched.ts'
 import { createLogFilesSource } from './sources/log-files/log-files.ts'
-import { createMayRecognise } from './sources/log-files/may-recognise.ts'
+import { createLineLook, type LineLook } from './sources/log-files/line-look.ts'
+import { createRecognitionWatch } from './sources/log-files/recognition-watch.ts'
 import { createResourcesSource } from './sources/resources/resources.ts'
 
 export interface OpenSourcesDeps {
@@ -49,11 +50,11 @@ export interface OpenedSources {
  */
 export function openSources(deps: OpenSourcesDeps): OpenedSources {
   const { agent } = deps.config
-  const { redactor, remask } = replaceableRedactor(agent.redact)
+  const { redactor, look, remask } = replaceableRedactor(agent.redact)
   const masked = { ...deps, emit: maskedEmit(deps.emit, redactor) }
   const correlator = createCorrelator(deps)
   const followed = (inputs: AgentConfig['logs']) =>
-    inputs.length === 0 ? undefined : logFiles(masked, inputs, redactor, correlator)
+    inputs.length === 0 ? undefined : logFiles(masked, inputs, { redactor, look }, correlator)
   const sources: Source[] = []
   const files = followed(agent.logs)
   if (files) sources.push(files)
@@ -65,23 +66,30 @@ export function openSources(deps: OpenSourcesDeps): OpenedSources {
   return { sources, logFiles: followed, remask }
 }
 
-/** One redactor for all sources, whose rules can be exchanged under them. */
-function replaceableRedactor(redact: AgentConfig['redact']): Pick<OpenedSources, 'remask'> & { redactor: Redactor } {
+type Masking = Pick<Redactor, 'text' | 'event'>
+
+/** One redactor for all sources, whose rules can be exchanged under them; and the look at a log line that spares it most. */
+function replaceableRedactor(redact: AgentConfig['redact']): Pick<OpenedSources, 'remask'> & {
+  readonly redactor: Masking
+  readonly look: LineLook
+} {
+  const recognition = createRecognitionWatch(entries)
   let current = openRedactor(redact)
-  const redactor: Redactor = {
-    mayHit: (bytes, start, end) => current.mayHit(bytes, start, end),
-    text: (text, count) => current.text(text, count),
-    event: (event) => current.event(event),
-  }
+  let look = createLineLook(recognition, current)
   return {
-    redactor,
+    redactor: {
+      text: (text, count) => current.text(text, count),
+      event: (event) => current.event(event),
+    },
+    look: (bytes, start, end) => look(bytes, start, end),
     remask(next) {
       current = openRedactor(next)
+      look = createLineLook(recognition, current)
     },
   }
 }
 
-function maskedEmit(emit: Emit, redactor: Redactor): Emit {
+function maskedEmit(emit: Emit, redactor: Masking): Emit {
   return {
     ...emit,
     events: (events, signal) => {
@@ -124,7 +132,7 @@ function events(deps: OpenSourcesDeps, amqp: AmqpOptions, correlator: Correlator
 function logFiles(
   { config, ...deps }: OpenSourcesDeps,
   inputs: AgentConfig['logs'],
-  redactor: Redactor,
+  { redactor, look }: { readonly redactor: Masking; readonly look: LineLook },
   correlator: Correlator,
 ): Source {
   return createLogFilesSource({
@@ -132,7 +140,7 @@ function logFiles(
     inputs,
     dataDir: config.dataDir,
     recognise,
-    mayRecognise: createMayRecognise(entries),
+    look,
     parseAccessLine,
     parseCombinedLine,
     // The source masks a line's own event, and encodes what is derived from it as it comes.
@@ -158,7 +166,7 @@ export function openCapture(deps: OpenSourcesDeps, amqp: AmqpOptions, switchedOn
   return firehose({ ...deps, emit: maskedEmit(deps.emit, redactor) }, amqp, redactor, switchedOn)
 }
 
-function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Redactor, switchedOn: SwitchedOn): Source {
+function firehose(deps: OpenSourcesDeps, amqp: AmqpOptions, redactor: Masking, switchedOn: SwitchedOn): Source {
   const { firehose: options, resources: api, redact, tracing } = deps.config.agent
   const account = api.enabled ? managementAccount(deps.config) : undefined
   return createFirehoseSource({

@@ -71,7 +71,11 @@ const isOpenQuestion = ({ rabbitmq, event }: ThumpEvent) =>
 
 /** Now and then, not at each: half of what is too much goes at once. */
 function trimmed(events: ThumpEvent[], limit: number, nowMs: number): ThumpEvent[] {
-  if (events.length <= limit && events.length % 256 !== 0) return events
+  const isTooMany = events.length > limit
+  if (!isTooMany && events.length % 256 !== 0) return events
+  const [oldest] = events
+  // They came in about the order of their times: where the first is young, so are the rest.
+  if (oldest && Date.parse(oldest['@timestamp']) > nowMs - keptMs) return isTooMany ? events.slice(-limit / 2) : events
   const young = events.filter((event) => Date.parse(event['@timestamp']) > nowMs - keptMs)
   return young.length > limit ? young.slice(-limit / 2) : young
 }

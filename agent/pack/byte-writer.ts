@@ -46,7 +46,7 @@ export class ByteWriter {
     this.at += source.length
   }
 
-  /** A few bytes of it. */
+  /** A part of it, as it is: for a few hundred bytes quicker than a block. */
   some(source: Uint8Array, start: number, end: number): void {
     const buffer = this.#buffer
     let at = this.at

@@ -6,7 +6,8 @@ import { createDictionary, type Dictionary } from './dictionary.ts'
 import { asciiDigits } from './digits.ts'
 import { accounts, licences, names, passports } from './documents.ts'
 import { emails } from './emails.ts'
-import { createMayHit } from './may-hit.ts'
+import { createScan, type Watch } from '../parse/formats/pair-scan.ts'
+import { createMaskWatch, watchAll } from './mask-watch.ts'
 import { createPatternRule } from './own-rules.ts'
 import { phones } from './phones.ts'
 import { rrn } from './rrn.ts'
@@ -33,6 +34,9 @@ export interface RedactOptions {
 export interface Redactor {
   /** May anything of a line's bytes be masked? False is a promise; true is a guess, made fast. */
   mayHit(bytes: Uint8Array, start: number, end: number): boolean
+  /** What `mayHit` asks, for whoever looks at a line's bytes anyway; `rest` where its answer is no. */
+  readonly watch: Watch
+  readonly rest: ((bytes: Uint8Array, start: number, end: number) => boolean) | undefined
   text(text: string, count?: Count): string
   /** Masks in place all that strangers wrote into it, and adds to `redacted` what was masked. Again does nothing. */
   event(event: ThumpEvent): void
@@ -63,7 +67,9 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
     dictionaries.push(...dictionary)
     return [...(pattern === undefined ? [] : [createPatternRule(name, pattern, replace)]), ...dictionary]
   })
-  const builtinMayHit = createMayHit(builtin)
+  // A pattern of one's own has no sign to look for first.
+  const watch = own.length > dictionaries.length ? watchAll : createMaskWatch(builtin)
+  const isWatched = createScan(watch)
   const chosen = builtins.filter(({ name }) => builtin.includes(name))
   const wanted = chosen.reduce<number>((all, { sign }) => all | sign, signs.wide)
   const standIn: StandIn = (rule, value) =>
@@ -95,12 +101,15 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
     }
     return result
   }
+  const rest =
+    dictionaries.length === 0
+      ? undefined
+      : (bytes: Uint8Array, start: number, end: number) =>
+          dictionaries.some((dictionary) => dictionary.mayHit(bytes, start, end))
   return {
-    // A pattern of one's own has no sign to look for first.
-    mayHit: (bytes, start, end) =>
-      own.length > dictionaries.length ||
-      builtinMayHit(bytes, start, end) ||
-      dictionaries.some((dictionary) => dictionary.mayHit(bytes, start, end)),
+    watch,
+    rest,
+    mayHit: (bytes, start, end) => isWatched(bytes, start, end) || rest?.(bytes, start, end) === true,
     text,
     event: createEventMask(text),
   }

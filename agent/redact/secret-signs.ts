@@ -3,10 +3,26 @@ import { secretWords } from './secrets.ts'
 /** What shows a secret by itself, by its beginning. */
 export const special = String.raw`(?:A[KS]IA|AIza|bearer\s|basic\s|eyJ|gh[pousr]_|glpat-|xox[abeprs]-|<<0,|-----BEG|\\0|\{amqp_para)`
 
-/** The first two characters of each of those: a look without making a text. */
-export const specialPairs = new Uint8Array(65_536)
-for (const pair of 'AK AS AI BE Be bE be BA Ba bA ba EY Ey eY ey GH gh gL gl GL XO xO xo << -- \\0 {a {A'.split(' '))
-  specialPairs[pair.charCodeAt(0) * 256 + pair.charCodeAt(1)] = 1
+/** How those begin. */
+const beginnings = 'AKI ASI AIz bea bas eyJ ghp gho ghu ghs ghr glp xox <<0 --- {am'.split(' ')
+
+/** Their first two characters, and their second and third: a look at two, without making a text. */
+export const specialPairs = pairsOf(0)
+export const specialSeconds = pairsOf(1)
+
+function pairsOf(from: number): Uint8Array {
+  const pairs = new Uint8Array(65_536)
+  for (const text of beginnings) {
+    // An access key's letters are large.
+    const cases = text.startsWith('A') ? [text] : [text, text.toUpperCase(), text.toLowerCase()]
+    for (const first of cases)
+      for (const second of cases) pairs[first.charCodeAt(from) * 256 + second.charCodeAt(from + 1)] = 1
+  }
+  // `\0`, and whatever follows it.
+  if (from === 0) pairs[0x5c * 256 + 0x30] = 1
+  else pairs.fill(1, 0x30 * 256, 0x31 * 256)
+  return pairs
+}
 
 const keyEnds = new Uint8Array(128)
 for (const mark of 'deytnlswDEYTNLSW"\'\\> \t\n\r\f\v') keyEnds[mark.charCodeAt(0)] = 1
@@ -40,6 +56,20 @@ export function endsWithSecretWord(text: string, end: number): boolean {
   const isShort = (first === 119 && second === 112) || (first === 100 && second === 105)
   if (!isShort && !endings.has(third * 65_536 + second * 256 + first)) return false
   return nameBefore.test(text.slice(Math.max(0, end - 40), end))
+}
+
+/** The same of a line's bytes, whose text is made only where it is likely. */
+export function bytesEndWithSecretWord(bytes: Uint8Array, start: number, end: number): boolean {
+  let last = end - 1
+  for (let skipped = 0; skipped < 12 && last >= start && !isLetter(bytes[last] as number); skipped++) last--
+  const lower = (at: number) => (at >= start ? (bytes[at] as number) | 32 : 0)
+  const [third, second, first] = [lower(last - 2), lower(last - 1), lower(last)]
+  const isShort = (first === 119 && second === 112) || (first === 100 && second === 105)
+  if (!isShort && !endings.has(third * 65_536 + second * 256 + first)) return false
+  // Of what ends in `ion`, only `authorization` is a secret's name: `duration` stands in every other line.
+  if (third === 105 && second === 111 && first === 110 && lower(last - 5) !== 122) return false
+  const from = Math.max(start, end - 40)
+  return nameBefore.test(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', from, end))
 }
 
 function isLetter(code: number): boolean {

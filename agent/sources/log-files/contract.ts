@@ -6,6 +6,7 @@ import type { Health } from '../../../runtime/health.ts'
 import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
 import type { Emit, Identity } from '../../source.ts'
+import type { LineLook } from './line-look.ts'
 
 /** One entry of `agent.logs`. */
 export type LogInput = AgentConfig['logs'][number]
@@ -24,16 +25,14 @@ export interface LineRecognition {
 /** What other rooms do to a line; each may be absent. */
 export interface LineServices {
   readonly recognise?: ((message: string, level?: Level) => LineRecognition | undefined) | undefined
-  /** Asked of a record's bytes first: false spares it the decoding, and `recognise`. */
-  readonly mayRecognise?: ((bytes: Uint8Array, start: number, end: number) => boolean) | undefined
+  /** Asked of a record's bytes first; without it every record takes the careful way. */
+  readonly look?: LineLook | undefined
   readonly parseAccessLine?: ((line: string) => Fields | undefined) | undefined
   readonly parseCombinedLine?: ((line: string) => Fields | undefined) | undefined
   readonly deriver?: { derive(event: ThumpEvent): readonly Emitted[] } | undefined
   /** Codes whose lines are handed to the deriver; access lines always are. */
   readonly derivingCodes?: ReadonlySet<string> | undefined
-  readonly redactor?:
-    | { mayHit(bytes: Uint8Array, start: number, end: number): boolean; event(event: ThumpEvent): void }
-    | undefined
+  readonly redactor?: { event(event: ThumpEvent): void } | undefined
 }
 
 export interface LogFilesDeps extends LineServices {

@@ -1,7 +1,6 @@
-import { type Emitted, encodeEvent, streamKey } from '../../../event/encode.ts'
+import { type Emitted, streamKey } from '../../../event/encode.ts'
 import type { Level, ThumpEvent } from '../../../event/event.ts'
 import { logEventId } from '../../../event/ids.ts'
-import type { OutRecord } from '../../../transport/transport.ts'
 import type { Framed } from '../../parse/formats/framing.ts'
 import { createLevelAt, reportLevel } from '../../parse/formats/level.ts'
 import { epoch, minuteOf, type Stamp } from '../../parse/formats/stamp.ts'
@@ -10,9 +9,11 @@ import { createZone } from '../../parse/formats/zone.ts'
 import type { Clock } from '../../../runtime/clock.ts'
 import type { Identity } from '../../source.ts'
 import type { LineRecognition, LineServices, LogInput } from './contract.ts'
+import { needsEscape } from '../../parse/formats/pair-scan.ts'
 import { flagsOf } from './flags.ts'
 import { jsonLine } from './json-line.ts'
 import { LineClock } from './line-clock.ts'
+import { mayMask, mayRecognise } from './line-look.ts'
 import { LineWriter, maxEventBytes } from './line-writer.ts'
 import { merge } from './merge.ts'
 import type { RecordPacker } from '../../pack/record-packer.ts'
@@ -28,13 +29,14 @@ export interface RecordPlace {
 export interface EventWriterDeps extends LineServices {
   readonly input: LogInput
   readonly packer: RecordPacker
+  /** For what is derived from lines: streams of their own, of few records. */
+  readonly derived: RecordPacker
   readonly identity: Identity
   readonly now: Clock
   readonly onInvalidBytes: (count: number) => void
 }
 
-/** Beside a value: its id. */
-const idRoom = 256
+const lookCloser = mayRecognise | mayMask | needsEscape
 
 /** Turns framed bytes into packed records: straight to bytes for a plain RabbitMQ line, by an object for the rest. */
 export class EventWriter {
@@ -59,19 +61,16 @@ export class EventWriter {
     this.#lines = new LineWriter(deps.packer, this.#clock, deps.onInvalidBytes)
   }
 
-  /** Hands the record to the packer, and appends what is derived from it to `others`; returns the bytes added. */
-  write(framed: Framed, place: RecordPlace, others: OutRecord[]): number {
+  /** Hands the record and what is derived from it to the packers; returns the bytes added. */
+  write(framed: Framed, place: RecordPlace): number {
     this.#aim(place)
     const level = this.#times(framed)
-    const { redactor } = this.#deps
-    const recognised = this.#recognise(framed, level)
-    const isPlain =
-      !recognised &&
-      framed.kind !== 'json' &&
-      framed.kind !== 'access' &&
-      redactor?.mayHit(framed.bytes, textStart(framed), framed.end) !== true
-    if (isPlain) return this.#lines.write(framed, place.offset, level, this.#iso, this.#timeMs)
-    return this.#writeEvent(framed, place, level, recognised, others)
+    const found = this.#deps.look?.(framed.bytes, textStart(framed), framed.end) ?? lookCloser
+    const recognised = (found & mayRecognise) === 0 ? undefined : this.#recognise(framed, level)
+    const isPlain = !recognised && (found & mayMask) === 0 && framed.kind !== 'json' && framed.kind !== 'access'
+    if (isPlain)
+      return this.#lines.write(framed, place.offset, level, this.#iso, this.#timeMs, (found & needsEscape) === 0)
+    return this.#writeEvent(framed, place, level, recognised)
   }
 
   #aim(place: RecordPlace): void {
@@ -150,10 +149,9 @@ export class EventWriter {
 
   /** RabbitMQ's own records only; what a JSON line says is known once it is parsed. */
   #recognise(framed: Framed, level: Level | undefined): LineRecognition | undefined {
-    const { recognise, mayRecognise, input } = this.#deps
+    const { recognise, input } = this.#deps
     if (!recognise || !(framed.hasPrefix || framed.kind === 'report')) return undefined
-    if (serviceType(input) !== 'rabbitmq' || mayRecognise?.(framed.bytes, textStart(framed), framed.end) === false)
-      return undefined
+    if (serviceType(input) !== 'rabbitmq') return undefined
     return recognise(this.#text(framed).text, level)
   }
 
@@ -175,31 +173,40 @@ export class EventWriter {
     place: RecordPlace,
     level: Level | undefined,
     recognised: LineRecognition | undefined,
-    others: OutRecord[],
   ): number {
     const { event, isAccess } = this.#event(framed, place, level, recognised)
     const { redactor, deriver, derivingCodes, input } = this.#deps
     const derives = deriver && (isAccess || (event.event.code !== undefined && derivingCodes?.has(event.event.code)))
     const derived = derives ? deriver.derive(event) : []
     redactor?.event(event)
-    let bytes = this.#pack(encodedWithin({ topic: input.topic, key: this.#key, event }))
-    for (const one of derived) {
-      const record = encodedWithin(one)
-      others.push(record)
-      bytes += record.value.length
-    }
+    let bytes = this.#pack(this.#packer, { topic: input.topic, key: this.#key, event })
+    for (const one of derived) bytes += this.#pack(this.#deps.derived, one)
     return bytes
   }
 
-  #pack({ topic, key, value, headers, timestampMs }: OutRecord): number {
-    const { out } = this.#packer
-    this.#packer.begin(topic, key, value.length + idRoom)
-    out.block(value)
+  #pack(packer: RecordPacker, { topic, key, event }: Emitted): number {
+    const json = jsonWithin(event)
+    const { id } = event.event
+    const { out } = packer
+    packer.begin(topic, key, 3 * (json.length + id.length))
+    const start = out.at
+    out.text(json)
     const valueEnd = out.at
-    out.ascii(headers['id'] ?? '')
-    this.#packer.add(valueEnd, timestampMs)
-    return value.length
+    out.text(id)
+    packer.add(valueEnd, this.#msOf(event['@timestamp']))
+    return valueEnd - start
   }
+
+  /** What is derived from a line has its time. */
+  #msOf(iso: string): number {
+    if (iso !== this.#knownIso) {
+      this.#knownIso = iso
+      this.#knownMs = Date.parse(iso)
+    }
+    return this.#knownMs
+  }
+  #knownIso = ''
+  #knownMs = 0
 
   #event(
     framed: Framed,
@@ -211,8 +218,10 @@ export class EventWriter {
     if (isInvalid) this.#deps.onInvalidBytes(1)
     const flags = [...flagsOf(framed, isInvalid, false)]
     const { bytes, prefix } = framed
+    this.#knownIso = this.#iso ?? this.#clock.iso(bytes, prefix)
+    this.#knownMs = this.#timeMs
     const base: ThumpEvent = {
-      '@timestamp': this.#iso ?? this.#clock.iso(bytes, prefix),
+      '@timestamp': this.#knownIso,
       event: {
         id: this.#idPrefix + place.offset.toString(36),
         dataset: this.#deps.input.dataset ?? 'rabbitmq.log',
@@ -268,9 +277,10 @@ const serviceType = ({ dataset }: LogInput): string =>
 /** What the prefix says is known: only what follows it can hold anything else. */
 const textStart = ({ hasPrefix, texts, start }: Framed): number => (hasPrefix ? (texts[0] ?? start) : start)
 
-function encodedWithin(emitted: Emitted): OutRecord {
-  const record = encodeEvent(emitted)
-  return record.value.length > maxEventBytes ? encodeEvent({ ...emitted, event: shortened(emitted.event) }) : record
+function jsonWithin(event: ThumpEvent): string {
+  const json = JSON.stringify(event)
+  const isLarge = json.length > maxEventBytes / 3 && Buffer.byteLength(json) > maxEventBytes
+  return isLarge ? JSON.stringify(shortened(event)) : json
 }
 
 function reportTime(header: string, zone: (wallMs: number) => number, out: Stamp): boolean {

@@ -1,5 +1,4 @@
 import type { Framer } from '../../parse/formats/framing.ts'
-import type { OutRecord } from '../../../transport/transport.ts'
 import type { SavedGeneration } from './checkpoint-file.ts'
 import type { LogInput } from './contract.ts'
 import { fingerprint, headBytes, readRange, tailBytes, type FileStat } from './evidence.ts'
@@ -16,9 +15,8 @@ export interface Mark {
 /** Records read together; acknowledged together. After it the file was read to `end`. */
 export interface Batch {
   readonly generation: Generation
+  /** The records, and what was derived from them. */
   readonly packed: Packed
-  /** What was derived from them, for streams of its own. */
-  readonly others: readonly OutRecord[]
   /** Events in all. */
   readonly count: number
   readonly bytes: number

@@ -35,10 +35,15 @@ interface Head {
 interface Middle {
   readonly bytes: Buffer
   readonly offsetAt: number
+  readonly offsetDigits: number
 }
 
 const isoAt = '{"@timestamp":"'.length
 const separator = Buffer.from('\n')
+const none: readonly string[] = []
+/** What is longer is rare, and looks at its limit as it is written. */
+const maxPlainBytes = 64 << 10
+const pidName = '},"rabbitmq":{"pid":"'
 
 /**
  * Writes plain lines' events by templates: what stays the same from line to line is copied as one block, what changes
@@ -51,6 +56,7 @@ export class LineWriter {
   readonly #id = new Numerals()
   readonly #offset = new Numerals()
   readonly #middles = new Map<Level | undefined, Middle>()
+  readonly #middlesWithoutPid = new Map<Level | undefined, Middle>()
   #target: LineTarget | undefined
   #head: Head | undefined
   #end = Buffer.alloc(0)
@@ -68,27 +74,51 @@ export class LineWriter {
     this.#target = target
     this.#head = undefined
     this.#middles.clear()
+    this.#middlesWithoutPid.clear()
     this.#end = Buffer.from(`"},${target.tail}${target.idPrefix}`)
     this.#endWithoutPid = Buffer.from(`},${target.tail}${target.idPrefix}`)
     const { length } = Buffer.from(target.idPrefix + target.dataset + target.path + target.tail + target.idPrefix)
     this.#fixedBytes = length + 700
   }
 
-  /** `iso` where the clock has not read the line's time as one of the same minute. Returns the value's bytes. */
-  write(framed: Framed, offset: number, level: Level | undefined, iso: string | undefined, timeMs: number): number {
+  /**
+   * `iso` where the clock has not read the line's time as one of the same minute; `isPlain` where no byte of the text needs
+   * an escape. Returns the value's bytes.
+   */
+  write(
+    framed: Framed,
+    offset: number,
+    level: Level | undefined,
+    iso: string | undefined,
+    timeMs: number,
+    isPlain: boolean,
+  ): number {
     const target = this.#target
     if (!target) throw new Error('aim comes first')
-    const [packer, { out }, { texts, bytes, prefix }] = [this.#packer, this.#packer, framed]
-    const most = Math.min(maxEventBytes + 16, 6 * (framed.end - framed.start) + texts.length * 2)
-    packer.begin(target.topic, target.key, this.#fixedBytes + most)
+    const packer = this.#packer
+    const { out } = packer
+    const { texts, bytes, prefix } = framed
+    const length = framed.end - framed.start
+    const isSingle = isPlain && texts.length === 2 && length < maxPlainBytes && framed.kind === 'rabbitmq'
+    packer.begin(
+      target.topic,
+      target.key,
+      this.#fixedBytes + (isSingle ? length : Math.min(maxEventBytes + 16, 6 * length + texts.length * 2)),
+    )
     const start = out.at
-    out.invalidBytes = 0
-    this.#id.set(offset, 36)
-    this.#offset.set(offset, 10)
+    this.#id.set36(offset)
+    this.#offset.set10(offset)
     this.#writeHead(target, framed, iso)
-    const isWhole = this.#writeMessage(framed, start + maxEventBytes - this.#fixedBytes)
-    if (out.invalidBytes > 0) this.#onInvalidBytes(out.invalidBytes)
-    const flags = flagsOf(framed, out.invalidBytes > 0, !isWhole)
+    let flags = none
+    if (isSingle && texts[1] !== texts[0]) {
+      out.some(bytes, texts[0] as number, texts[1] as number)
+      if (framed.isTruncated || framed.isPartial || framed.isContinued) flags = flagsOf(framed, false, false)
+    } else {
+      out.invalidBytes = 0
+      const isWhole = this.#writeMessage(framed, start + maxEventBytes - this.#fixedBytes)
+      if (out.invalidBytes > 0) this.#onInvalidBytes(out.invalidBytes)
+      flags = flagsOf(framed, out.invalidBytes > 0, !isWhole)
+    }
     const hasPid = framed.hasPrefix && prefix.pidEnd > prefix.pidStart
     this.#writeMiddle(target, level, flags, hasPid)
     if (hasPid)
@@ -103,7 +133,9 @@ export class LineWriter {
   #writeHead(target: LineTarget, framed: Framed, iso: string | undefined): void {
     const { out } = this.#packer
     const { bytes, prefix } = framed
-    const [id, offset, clock] = [this.#id, this.#offset, this.#clock]
+    const id = this.#id
+    const offset = this.#offset
+    const clock = this.#clock
     let head = this.#head
     const isFitting =
       head?.idDigits === id.length &&
@@ -161,22 +193,28 @@ export class LineWriter {
     return isWhole
   }
 
+  /** Up to the pid's digits, where it has one. */
   #writeMiddle(target: LineTarget, level: Level | undefined, flags: readonly string[], hasPid: boolean): void {
     const { out } = this.#packer
     const offset = this.#offset
-    let middle = this.#middles.get(level)
-    if (middle?.bytes.length !== (middle?.offsetAt ?? 0) + offset.length) {
-      const before = Buffer.from(
-        `","log":{${level === undefined ? '' : `"level":"${level}",`}"file":{"path":${target.path}},"offset":`,
-      )
-      middle = { bytes: Buffer.concat([before, Buffer.alloc(offset.length)]), offsetAt: before.length }
-      this.#middles.set(level, middle)
+    const middles = hasPid ? this.#middles : this.#middlesWithoutPid
+    let middle = middles.get(level)
+    if (middle?.offsetDigits !== offset.length) {
+      const before = `","log":{${level === undefined ? '' : `"level":"${level}",`}"file":{"path":${target.path}},"offset":`
+      const digits = '0'.repeat(offset.length)
+      middle = {
+        bytes: Buffer.from(`${before}${digits}${hasPid ? pidName : ''}`),
+        offsetAt: Buffer.byteLength(before),
+        offsetDigits: offset.length,
+      }
+      middles.set(level, middle)
     }
     if (!middle) return
     const start = out.at
     out.block(middle.bytes)
     out.patch(start + middle.offsetAt, offset.bytes, offset.start, offset.end)
-    if (flags.length > 0) out.ascii(`,"flags":${JSON.stringify(flags)}`)
-    if (hasPid) out.ascii('},"rabbitmq":{"pid":"')
+    if (flags.length === 0) return
+    out.at = start + middle.offsetAt + middle.offsetDigits
+    out.ascii(`,"flags":${JSON.stringify(flags)}${hasPid ? pidName : ''}`)
   }
 }

@@ -52,6 +52,7 @@ class LogFiles implements SourceStatus {
   readonly #sender: Sender
   readonly #follower: Follower
   readonly #packer = new RecordPacker()
+  readonly #derived = new RecordPacker()
   readonly #writers = new Map<LogInput, EventWriter>()
   readonly #watchers = new Map<string, FSWatcher>()
   readonly #notices: Notice[] = []
@@ -86,7 +87,9 @@ class LogFiles implements SourceStatus {
       notice: (notice) => this.#notices.push(notice),
       generations: () => this.#registry.all,
     })
-    const reader = new Reader(tuning, this.#packer, (generation) => this.#writerOf(generation, telemetry.invalidBytes))
+    const reader = new Reader(tuning, [this.#packer, this.#derived], (generation) =>
+      this.#writerOf(generation, telemetry.invalidBytes),
+    )
     this.#registry = new Registry(this.#loaded, (path) => inputOf(patterns, path), reader.onRecord, now)
     this.#descriptors = new Descriptors(tuning.maxOpenFiles > 0 ? tuning.maxOpenFiles : openFilesLimit())
     this.#unpacker = createUnpacker(join(dataDir, 'log-files-unpacked'), () => this.#lookAgainSoon())
@@ -184,7 +187,13 @@ class LogFiles implements SourceStatus {
       const onInvalidBytes = (count: number) => onInvalid(input.paths.join(' '), count)
       this.#writers.set(
         input,
-        (writer = new EventWriter({ ...this.#deps, input, packer: this.#packer, onInvalidBytes })),
+        (writer = new EventWriter({
+          ...this.#deps,
+          input,
+          packer: this.#packer,
+          derived: this.#derived,
+          onInvalidBytes,
+        })),
       )
     }
     return writer

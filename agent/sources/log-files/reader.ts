@@ -1,5 +1,4 @@
 import type { Framed } from '../../parse/formats/framing.ts'
-import type { OutRecord } from '../../../transport/transport.ts'
 import type { Tuning } from './contract.ts'
 import type { EventWriter } from './event-writer.ts'
 import { holdsContent, readFully, readRange, statFile, tailBytes } from './evidence.ts'
@@ -18,8 +17,6 @@ const remainderLimit = 64 << 10
 
 interface Turn {
   readonly writer: EventWriter
-  readonly others: OutRecord[]
-  count: number
   bytes: number
   /** Where the last record began, in the file. */
   lastStart: number
@@ -30,16 +27,17 @@ interface Turn {
 /** Reads one share of one file and frames it. One buffer serves all files: nothing of a file's bytes is kept between turns. */
 export class Reader {
   readonly #tuning: Tuning
-  readonly #packer: RecordPacker
+  readonly #packers: readonly RecordPacker[]
   #buffer: Buffer<ArrayBufferLike>
   #turn: Turn | undefined
   #generation: Generation | undefined
   readonly #writerOf: (generation: Generation) => EventWriter
   readonly #place = { generationId: '', livePath: '', offset: 0 }
 
-  constructor(tuning: Tuning, packer: RecordPacker, writerOf: (generation: Generation) => EventWriter) {
+  /** The packers: those that the writers write into. */
+  constructor(tuning: Tuning, packers: readonly RecordPacker[], writerOf: (generation: Generation) => EventWriter) {
     this.#tuning = tuning
-    this.#packer = packer
+    this.#packers = packers
     this.#buffer = Buffer.allocUnsafeSlow(tuning.readBytes + tailBytes)
     this.#writerOf = writerOf
   }
@@ -53,8 +51,7 @@ export class Reader {
     place.livePath = generation.saved.livePath
     place.offset = turn.fileOffset(framed.start)
     turn.lastStart = place.offset
-    turn.count++
-    turn.bytes += turn.writer.write(framed, place, turn.others)
+    turn.bytes += turn.writer.write(framed, place)
   }
 
   /** One turn. The file must be open; `nowMs` decides what has rested long enough. */
@@ -151,8 +148,6 @@ export class Reader {
     const bom = readTo === 0 ? bomLength(buffer, start, end, saved.encoding) : 0
     const turn: Turn = {
       writer: this.#writerOf(generation),
-      others: [],
-      count: 0,
       bytes: 0,
       lastStart: -1,
       fileOffset: (position) => readTo + position - start,
@@ -190,11 +185,12 @@ export class Reader {
     generation.wantBytes = 0
     generation.queuedBytes += turn.bytes
     if (generation.scannedTo > generation.readTo && generation.hasMore) generation.isDirty = true
+    const taken = this.#packers.map((packer) => packer.take())
+    const packs = taken.flatMap((packed) => packed.packs)
     return {
       generation,
-      packed: this.#packer.take(),
-      others: turn.others,
-      count: turn.count + turn.others.length,
+      packed: { packs, release: () => taken.forEach(({ release }) => release()) },
+      count: packs.reduce((sum, { timesMs }) => sum + timesMs.length, 0),
       bytes: turn.bytes,
       end: generation.readTo,
       tail: generation.readTail,

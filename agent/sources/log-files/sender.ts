@@ -1,7 +1,6 @@
 import type { Logger } from '../../../runtime/log.ts'
 import { sleep } from '../../../runtime/retry.ts'
 import { type PackedRecords, unpack } from '../../../transport/packed-records.ts'
-import type { OutRecord } from '../../../transport/transport.ts'
 import type { Emit } from '../../source.ts'
 import type { Batch } from './generation.ts'
 
@@ -91,19 +90,18 @@ export class Sender {
 
   async #send(call: readonly Batch[]): Promise<void> {
     const packs = call.flatMap(({ packed }) => packed.packs)
-    const others = call.flatMap((batch) => batch.others)
-    for (let isSent = false; !isSent && !this.#signal.aborted; ) isSent = await this.#try(packs, others)
+    for (let isSent = false; !isSent && !this.#signal.aborted; ) isSent = await this.#try(packs)
     this.#calls--
     if (this.#signal.aborted) return
     for (const batch of call) this.#acknowledge(batch)
     this.#onAcknowledged()
   }
 
-  async #try(packs: readonly PackedRecords[], others: readonly OutRecord[]): Promise<boolean> {
+  async #try(packs: readonly PackedRecords[]): Promise<boolean> {
     try {
       const [emit, signal] = [this.#emit, this.#signal]
-      if (!emit.packed) await emit.records([...packs.flatMap(unpack), ...others], signal)
-      else await Promise.all([emit.packed(packs, signal), emit.records(others, signal)])
+      if (emit.packed) await emit.packed(packs, signal)
+      else await emit.records(packs.flatMap(unpack), signal)
       return !this.#signal.aborted
     } catch (error) {
       if (this.#signal.aborted) return false

@@ -85,15 +85,14 @@ function linesOf(text: string, correlator: ReturnType<typeof createCorrelator>, 
     const records: OutRecord[] = []
     if (!input) return []
     const services = { recognise, parseAccessLine, deriver: correlator, derivingCodes: correlatedCodes }
-    const packer = new RecordPacker()
-    const deps = { input, packer, identity: whole, now: () => 0, onInvalidBytes: () => {} }
+    const [packer, derived] = [new RecordPacker(), new RecordPacker()]
+    const deps = { input, packer, derived, identity: whole, now: () => 0, onInvalidBytes: () => {} }
     const writer = new EventWriter({ ...deps, ...services })
     const limits = { maxLines: 500, maxBytes: 1 << 20, maxLineBytes: 1 << 20 }
     const bytes = Buffer.from(`${lines.join('\n')}\n`)
     const framer = new Framer(initialFamily('auto'), limits, (framed) => {
-      const others: OutRecord[] = []
-      writer.write(framed, { generationId: livePath, livePath, offset: offset + framed.start }, others)
-      records.push(...packer.take().packs.flatMap(unpack), ...others)
+      writer.write(framed, { generationId: livePath, livePath, offset: offset + framed.start })
+      records.push(...[packer, derived].flatMap((one) => one.take().packs.flatMap(unpack)))
     })
     framer.frame(bytes, 0, bytes.length, true)
     offset += bytes.length

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { needlesOf } from '../../../../agent/parse/formats/needles.ts'
-import { createScan } from '../../../../agent/parse/formats/scan.ts'
+import { createNeedleWatch } from '../../../../agent/parse/formats/needle-watch.ts'
+import { createPairScan, createScan, needsEscape, type Watch } from '../../../../agent/parse/formats/pair-scan.ts'
 
 test.each([
   [/(?:Created|Deleted) user '(?<target>[^'\n]*)'/, "Created user '|Deleted user '"],
@@ -21,18 +22,52 @@ test.each([
   expect((needlesOf(pattern) ?? []).join('|')).toBe(expected)
 })
 
-test('a scan finds what includes() finds, wherever it stands', () => {
+test('a scan finds what includes() finds, wherever it stands, and beside another watch as well', () => {
   const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c', ' '), minLength: 3, maxLength: 7 })
-  const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c', ' ', 'é'), maxLength: 60 })
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c', ' ', '1', '"', 'é'), maxLength: 60 })
   fc.assert(
-    fc.property(fc.array(word, { minLength: 1, maxLength: 6 }), text, (needles, inside) => {
-      const bytes = Buffer.from(`abc${inside}abc`)
-      expect(createScan(needles)(bytes, 3, bytes.length - 3)).toBe(needles.some((needle) => inside.includes(needle)))
+    fc.property(fc.array(word, { minLength: 1, maxLength: 6 }), text, fc.nat(3), (needles, inside, before) => {
+      const watch = createNeedleWatch(needles, 'abba cab')
+      // Rows of blanks alone have no pair to look for.
+      if (!watch) return
+      const bytes = Buffer.from(`${'abca'.slice(0, before)}abc${inside}abc`)
+      const [start, end] = [before + 3, bytes.length - 3]
+      const isThere = needles.some((needle) => inside.includes(needle))
+      expect(createScan(watch)(bytes, start, end)).toBe(isThere)
+      const found = createPairScan([watch, numbers])(bytes, start, end)
+      if ((found & 2) === 0) {
+        expect((found & 1) === 1).toBe(isThere)
+        expect((found & needsEscape) !== 0).toBe(/["é]/.test(inside))
+      }
+      expect((found & 2) !== 0).toBe(inside.includes('11'))
     }),
-    { numRuns: 2000 },
+    { numRuns: 150 },
   )
 })
 
-test('a needle too short to look for lets everything through', () => {
-  expect(createScan(['ab', 'long'])(Buffer.from('x'), 0, 1)).toBe(true)
+/** Two ones in a row; a single one and the blanks behind it are stepped over. */
+const numbers: Watch = {
+  concerns: (first, second) => first === 49 || second === 49,
+  look(bytes, start, at, to, end) {
+    for (let index = Math.max(at, start); index < Math.min(to, end); index++) {
+      if (bytes[index] !== 49) continue
+      if (index + 1 < end && bytes[index + 1] === 49) return -1
+      let next = index + 1
+      while (next < end && bytes[next] === 32) next++
+      if (next >= to) return next
+    }
+    return to
+  },
+}
+
+test('memory of an odd length is looked at to its last byte', () => {
+  const scan = createScan(createNeedleWatch(['abc'], '') as Watch)
+  const memory = new Uint8Array(Buffer.from('xxxxabc')).slice().buffer
+  expect(scan(new Uint8Array(memory), 0, 7)).toBe(true)
+  expect(scan(new Uint8Array(memory), 0, 6)).toBe(false)
+  expect(scan(new Uint8Array(memory, 1), 0, 6)).toBe(true)
+})
+
+test('a needle too short to look for is none', () => {
+  expect(createNeedleWatch(['ab', 'long'], '')).toBe(undefined)
 })

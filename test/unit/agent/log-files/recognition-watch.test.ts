@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest'
 import { entries } from '../../../../agent/parse/catalogue/entries.ts'
-import { createMayRecognise } from '../../../../agent/sources/log-files/may-recognise.ts'
+import { createScan } from '../../../../agent/parse/formats/pair-scan.ts'
+import { createRecognitionWatch } from '../../../../agent/sources/log-files/recognition-watch.ts'
 
-const mayRecognise = createMayRecognise(entries)
+const mayRecognise = createScan(createRecognitionWatch(entries))
+/** At an even place and at an odd one: they are looked at differently. */
 const asked = (text: string) => {
-  const bytes = Buffer.from(`2026-11-24 15:19:18.238052+00:00 [info] <0.223.0> ${text}\n`)
-  return mayRecognise(bytes, 0, bytes.length)
+  const answers = ['', ' '].map((before) => {
+    const bytes = Buffer.from(`${before}2026-11-24 15:19:18.238052+00:00 [info] <0.223.0> ${text}\n`)
+    return mayRecognise(bytes, 0, bytes.length)
+  })
+  expect(answers[0]).toBe(answers[1])
+  return answers[0]
 }
 
 test.each(entries)('row $entry $code is let through: $sample', ({ sample }) => {

@@ -1,0 +1,134 @@
+import type { Watch } from '../parse/formats/pair-scan.ts'
+import { machineName } from './emails.ts'
+import { bytesEndWithSecretWord, isKeyEnd, special, specialPairs, specialSeconds } from './secret-signs.ts'
+
+/** What a byte may begin or end; most do nothing and are passed over. */
+const digit = 1
+const separator = 2
+const at = 3
+const slash = 4
+const high = 5
+
+const kinds = new Uint8Array(256)
+for (let code = 0; code < 256; code++) kinds[code] = kindOf(code)
+
+function kindOf(code: number): number {
+  const text = String.fromCharCode(code)
+  if (code >= 128 || code === 0) return high
+  if (/\d/.test(text)) return digit
+  if (/[=:,]/.test(text)) return separator
+  if (text === '@') return at
+  return text === '/' ? slash : 0
+}
+
+const specialAtStart = new RegExp(`^${special}`, 'i')
+const domain = /^[A-Za-z0-9-]+\.[A-Za-z0-9.-]*[A-Za-z]{2}/
+const webhook = 'hooks.slack.com/services'
+
+/** Every line takes the careful way. */
+export const watchAll: Watch = { concerns: () => true, look: () => -1 }
+
+/**
+ * Watches a line's bytes for what may be masked, without making a text of them. It may say yes too often (a line then
+ * takes the careful way), never no too often: a test holds it to that.
+ */
+export function createMaskWatch(builtin: readonly string[]): Watch {
+  const on = new Set(builtin)
+  if (on.has('passports') || on.has('licences') || on.has('accounts')) return watchAll
+  const hasSecrets = on.has('secrets')
+  const hasNumbers = on.has('cards') || on.has('rrn') || on.has('phones')
+  const isWatched = new Uint8Array(6)
+  isWatched[high] = 1
+  isWatched[digit] = hasNumbers ? 1 : 0
+  isWatched[at] = on.has('emails') ? 1 : 0
+  isWatched[separator] = isWatched[slash] = hasSecrets ? 1 : 0
+  const concernsByte = (byte: number) => isWatched[kinds[byte] as number] === 1
+  const isSpecial = (pair: number) => hasSecrets && (specialPairs[pair] === 1 || specialSeconds[pair] === 1)
+  return {
+    concerns: (first, second) => concernsByte(first) || concernsByte(second) || isSpecial(first * 256 + second),
+    look(bytes, start, from, to, end) {
+      if (hasSecrets && (startsSpecial(bytes, start, to - 3, end) || startsSpecial(bytes, start, to - 2, end)))
+        return -1
+      let index = from > start ? from : start
+      const stop = to < end ? to : end
+      for (; index < stop; index++) {
+        const kind = kinds[bytes[index] as number] as number
+        if (isWatched[kind] !== 1) continue
+        if (kind === high) return -1
+        if (kind === digit) {
+          index = endOfDigits(bytes, start, index, end)
+          if (index === -1) return -1
+        } else if (kind === at) {
+          if (isAddress(bytes, start, index, end)) return -1
+        } else if (isSecret(kind, bytes, start, index, end)) return -1
+      }
+      return index
+    },
+  }
+}
+
+/** Of a sign that stands at an odd place, its second and third byte are the pair that is looked at. */
+function startsSpecial(bytes: Uint8Array, start: number, index: number, end: number): boolean {
+  if (index < start || specialPairs[(bytes[index] as number) * 256 + (bytes[index + 1] as number)] !== 1) return false
+  return specialAtStart.test(slice(bytes, index, Math.min(end, index + 10)))
+}
+
+function slice(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', start, end)
+}
+
+function isSecret(kind: number, bytes: Uint8Array, start: number, index: number, end: number): boolean {
+  if (kind === separator) {
+    if (index === start || !isKeyEnd(bytes[index - 1] as number)) return false
+    return bytesEndWithSecretWord(bytes, start, index)
+  }
+  // `://`, where a password ends with an @.
+  if (bytes[index - 1] === 47 && bytes[index - 2] === 58) return hasAt(bytes, index, end)
+  return bytes[index - 1] === 115 && slice(bytes, Math.max(start, index - webhook.length), index) === webhook
+}
+
+function hasAt(bytes: Uint8Array, from: number, end: number): boolean {
+  const found = bytes.indexOf(64, from)
+  return found !== -1 && found < end
+}
+
+function isAddress(bytes: Uint8Array, start: number, index: number, end: number): boolean {
+  if (!domain.test(slice(bytes, index + 1, Math.min(end, index + 260)))) return false
+  const local = /[\w.%+-]+$/.exec(slice(bytes, Math.max(start, index - 64), index))?.[0]
+  return local !== undefined && !machineName.test(local)
+}
+
+const zero = 48
+const nine = 57
+
+/**
+ * The last byte of the row of digits at `index`, up to three marks between two of them; -1 where it may be a number of
+ * a person: thirteen digits, or nine from a 0, a +, a ( or the country's 82 on.
+ */
+function endOfDigits(bytes: Uint8Array, start: number, index: number, end: number): number {
+  let count = 0
+  let countBeforeLed = 64
+  let last = index
+  let gap = 0
+  let isFirst = true
+  for (let next = index; next < end; next++) {
+    const code = bytes[next] as number
+    if (code >= zero && code <= nine) {
+      if (isFirst && countBeforeLed === 64 && isLed(bytes, start, next)) countBeforeLed = count
+      count++
+      last = next
+      gap = 0
+      isFirst = false
+      if (count >= 13 || count - countBeforeLed >= 9) return -1
+    } else if (code === 32 || code === 45 || code === 46 || code === 40 || code === 41) {
+      if (++gap > 3) break
+      isFirst = true
+    } else break
+  }
+  return last
+}
+
+function isLed(bytes: Uint8Array, start: number, index: number): boolean {
+  const before = index > start ? bytes[index - 1] : 0
+  return bytes[index] === zero || before === 43 || before === 40 || (bytes[index] === 56 && bytes[index + 1] === 50)
+}
