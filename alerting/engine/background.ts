@@ -2,7 +2,7 @@ import { attributionDataset } from '../../event/attribution.ts'
 import { internalTag, type ThumpEvent } from '../../event/event.ts'
 import type { Condition } from '../rules/condition.ts'
 import { fieldValue, fieldValues } from '../rules/field.ts'
-import type { Rule } from '../rules/rule.ts'
+import { conditionsOf, type Rule } from '../rules/rule.ts'
 
 const dataset = ['event', 'dataset']
 const tags = ['tags']
@@ -17,15 +17,11 @@ export function isBackground(event: ThumpEvent): boolean {
 
 const asking = new WeakMap<Rule, boolean>()
 
-/** A rule asks for them by testing `tags` or `event.dataset`. */
+/** A rule asks for them by testing `tags` or `event.dataset`, in whichever of its conditions. */
 export function asksForBackground(rule: Rule): boolean {
   let asks = asking.get(rule)
   if (asks === undefined) asking.set(rule, (asks = conditionsOf(rule).some(tests)))
   return asks
-}
-
-function conditionsOf({ where, spec }: Rule): Condition[] {
-  return spec.kind === 'sequence' ? [where, ...spec.steps.map(({ condition }) => condition)] : [where]
 }
 
 function tests(condition: Condition): boolean {

@@ -4,7 +4,7 @@ import { operations } from '../../event/operations.ts'
 import { type Complaint, type Condition, operatorHint, type Test, testsOf } from './condition.ts'
 import type { FieldPath } from './field.ts'
 import { highCardinality, knownFields, producersOf, type SourceName } from './known-fields.ts'
-import { isEager, type Rule } from './rule.ts'
+import { conditionsOf, isEager, type Rule } from './rule.ts'
 import type { RuleInput } from './schema.ts'
 
 /** What is allowed and yet likely a mistake. */
@@ -134,10 +134,8 @@ function warnOfField(path: FieldPath, topics: readonly TopicName[], at: readonly
 export function sourcesNeeded(rule: Rule): ReadonlySet<SourceName> {
   const needed = new Set<SourceName>()
   if (rule.spec.kind === 'composite') return needed
-  const conditions =
-    rule.spec.kind === 'sequence'
-      ? rule.spec.steps.filter(({ isNot }) => !isNot).map(({ condition }) => condition)
-      : [rule.where]
+  const unwanted = rule.spec.kind === 'sequence' ? rule.spec.steps.filter(({ isNot }) => isNot) : []
+  const conditions = conditionsOf(rule).filter((each) => !unwanted.some(({ condition }) => condition === each))
   for (const { path } of ownFields(rule.spec)) {
     const sources = producersOf(path.join('.'), rule.topics)
     if (sources.length === 1 && sources[0]) needed.add(sources[0])

@@ -110,6 +110,20 @@ export interface Rule {
   readonly fingerprint: string
 }
 
+/** Every condition a rule puts to an event. */
+export function conditionsOf({ where, spec }: Pick<Rule, 'where' | 'spec'>): readonly Condition[] {
+  switch (spec.kind) {
+    case 'match':
+      return spec.resolveWhen ? [where, spec.resolveWhen] : [where]
+    case 'ratio':
+      return [where, spec.of]
+    case 'sequence':
+      return [where, ...spec.steps.map(({ condition }) => condition)]
+    default:
+      return [where]
+  }
+}
+
 /** How far back a rule looks: what is at or before the watermark minus this is late for it. */
 export function reachMs(spec: Spec): number {
   switch (spec.kind) {

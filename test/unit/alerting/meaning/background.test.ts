@@ -21,3 +21,30 @@ test.each([
 ])('%s', (_, where, expected) => {
   expect(failuresOf(rule(where, expected))).toEqual([])
 })
+
+test.each([
+  [
+    'an alert that its own doings end by resolveWhen',
+    'type: match, where: {amqp.operation: queue.delete}, resolveWhen: {tags: thump-internal}',
+    '{at: 0s}, {at: 2s, state: resolved}',
+  ],
+  [
+    'a share of them among all',
+    'type: ratio, ratio: {of: {tags: thump-internal}, gte: 0.5, within: 10s, minTotal: 2}',
+    '{at: 2s}',
+  ],
+  [
+    'a step of a sequence',
+    'type: sequence, within: 10s, steps: [{where: {amqp.operation: queue.delete}}, {where: {tags: thump-internal}}]',
+    '{at: 2s}',
+  ],
+])('a rule asks for them in whichever of its conditions: %s', (_, own, expected) => {
+  const events =
+    '{at: 0s, amqp.operation: queue.delete}, {at: 2s, amqp.operation: queue.declare, tags: [thump-internal]}'
+  expect(
+    failuresOf(`
+rules:
+- {id: r, topic: AMQP, ${own}, tests: [{name: t, events: [${events}], advance: 5s, expect: [${expected}]}]}
+`),
+  ).toEqual([])
+})
