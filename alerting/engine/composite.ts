@@ -1,5 +1,5 @@
 import type { Spec } from '../rules/rule.ts'
-import type { Evaluator, KeyState, Turn } from './key-state.ts'
+import type { Evaluator, Hit, KeyState, Turn } from './key-state.ts'
 
 /** A member's alert: from its opening to its end. */
 interface Span {
@@ -19,8 +19,28 @@ export function createComposite(spec: Spec & { kind: 'composite' }): Evaluator {
   const windowOf = (state: KeyState) => state.window as CompositeWindow
   const holds = (spans: readonly Span[], atMs: number) =>
     isMet(spec, new Set(spans.filter((span) => counts(span, atMs, withinMs)).map(({ rule }) => rule)))
-  const settle = (turn: Turn, atMs: number) => {
-    if (turn.state.alert && !holds(windowOf(turn.state).spans, atMs)) turn.resolve(atMs, false)
+  const fire = (turn: Turn, atMs: number, cause: string, hit: Hit | undefined) => {
+    const { spans } = windowOf(turn.state)
+    const together = spans.filter((span) => counts(span, atMs, withinMs))
+    const firstSeenMs = Math.min(...together.map(({ fromMs }) => fromMs))
+    turn.fire(atMs, cause, hit, { count: together.length, firstSeenMs })
+  }
+  /** What began while the alert was open, and lies after its end, has not been asked yet whether it opens another. */
+  const judgeBegun = (turn: Turn, afterMs: number) => {
+    const { spans } = windowOf(turn.state)
+    const begun = spans.filter(({ fromMs }) => fromMs > afterMs).toSorted((a, b) => a.fromMs - b.fromMs)
+    const first = begun.find(({ fromMs }) => holds(spans, fromMs))
+    if (first) fire(turn, first.fromMs, first.id, undefined)
+  }
+  /** What has ended by then counts no more; an end that is told late ends nothing before it began. */
+  const settle = (turn: Turn, endMs: number) => {
+    const { alert } = turn.state
+    if (!alert) return
+    const atMs = Math.max(endMs, alert.firedAtMs)
+    const left = windowOf(turn.state).spans.filter(({ untilMs }) => untilMs === undefined || untilMs + withinMs > atMs)
+    if (holds(left, atMs)) return
+    turn.resolve(atMs, false)
+    judgeBegun(turn, atMs)
   }
   return {
     fresh: (): CompositeWindow => ({ spans: [] }),
@@ -28,21 +48,19 @@ export function createComposite(spec: Spec & { kind: 'composite' }): Evaluator {
       const { spans } = windowOf(turn.state)
       const { member } = hit
       if (!member) return undefined
-      if (member.kind === 'resolved') {
-        const span = spans.find(({ id }) => id === member.alertId)
+      const { ruleId: rule, alertId: id, kind, isInstant, isLast } = member
+      const isFiring = kind === 'firing'
+      if (isFiring) spans.push({ rule, id, fromMs: hit.atMs, ...(isInstant && { untilMs: hit.atMs }) })
+      else {
+        const span = spans.find((each) => each.id === id)
         if (span) span.untilMs = Math.max(span.fromMs, hit.atMs)
-        if (withinMs === 0) settle(turn, hit.atMs)
-        return undefined
       }
-      spans.push({ rule: member.ruleId, id: member.alertId, fromMs: hit.atMs })
-      const atMs = Math.max(...spans.map(({ fromMs }) => fromMs))
-      if (turn.state.alert) turn.join(hit)
-      else if (holds(spans, atMs)) {
-        const firstSeenMs = Math.min(
-          ...spans.filter((span) => counts(span, atMs, withinMs)).map(({ fromMs }) => fromMs),
-        )
-        turn.fire(atMs, hit.id, hit, { count: spans.length, firstSeenMs })
+      if (isFiring && turn.state.alert) turn.join(hit)
+      else if (isFiring && isLast) {
+        const atMs = Math.max(...spans.map(({ fromMs }) => fromMs))
+        if (holds(spans, atMs)) fire(turn, atMs, hit.id, hit)
       }
+      if (isLast && withinMs === 0) settle(turn, hit.atMs)
       return undefined
     },
     advance(turn, watermarkMs) {

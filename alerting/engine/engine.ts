@@ -5,7 +5,7 @@ import type { Rule } from '../rules/rule.ts'
 import type { AlertRecord, KeyValue } from '../transition.ts'
 import { asksForBackground, isBackground } from './background.ts'
 import { Changes, type ChangeSet, type NewTransition } from './changes.ts'
-import type { Hit, KeyState } from './key-state.ts'
+import type { KeyState } from './key-state.ts'
 import type { EngineBatch, EngineOptions, SavedState } from './engine-io.ts'
 import { timeOfBytes } from './event-time.ts'
 import { CostMeter } from './cost-meter.ts'
@@ -14,7 +14,8 @@ import { createNetwork, type Network } from './network.ts'
 import { advanceTo, markRead, PartitionClocks } from './partition-clocks.ts'
 import { Positions } from './positions.ts'
 import { RecentIds } from './recent-ids.ts'
-import { asEvent, idOf, parse, timeOf } from './read-event.ts'
+import { idOf, parse, timeOf } from './read-event.ts'
+import { tellComposites } from './tell-composites.ts'
 import { type Arrival, type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
 
 export interface RuleStatus {
@@ -315,26 +316,7 @@ class EventTimeEngine implements Engine {
           if (member?.mayDecide()) member.advance(member.watermarkMs(), this.#nowMs)
         }
       }
-      for (const transition of this.#heard.splice(0).toSorted((x, y) => x.atMs - y.atMs)) this.#tellEach(transition)
-    }
-  }
-
-  #tellEach(transition: NewTransition): void {
-    const { record, kind, atMs, alertId } = transition
-    for (const runtime of this.#memberOf.get(record.ruleId) ?? []) {
-      const key = runtime.rule.groupBy.map(({ name }) => record.key[name])
-      if (key.includes(undefined)) continue
-      const member = { ruleId: record.ruleId, alertId, kind }
-      const hit: Hit = {
-        event: asEvent(transition),
-        id: alertId,
-        atMs,
-        topic: 'THUMP',
-        isResolving: false,
-        steps: undefined,
-        member,
-      }
-      runtime.takeMember(key as KeyValue[], hit, runtime.watermarkMs(), this.#nowMs)
+      tellComposites(this.#heard.splice(0), (id) => this.#memberOf.get(id) ?? [], this.#nowMs)
     }
   }
 

@@ -14,9 +14,18 @@ export interface Hit {
   /** The steps of a sequence that it satisfies, as bits. */
   readonly steps: number | undefined
   /** For a composite: the alert of a member that opened or closed. */
-  readonly member:
-    | { readonly ruleId: string; readonly alertId: string; readonly kind: 'firing' | 'resolved' }
-    | undefined
+  readonly member: MemberChange | undefined
+}
+
+/** Of what happens at one instant: ends first, then beginnings. */
+export interface MemberChange {
+  readonly ruleId: string
+  readonly alertId: string
+  readonly kind: 'firing' | 'resolved'
+  /** It has begun and ended at once. */
+  readonly isInstant: boolean
+  /** Nothing more is known of this instant: now it may be judged. */
+  readonly isLast: boolean
 }
 
 export interface OpenAlert {
