@@ -9,6 +9,7 @@ export const datasets = [
   'rabbitmq.node',
   'rabbitmq.queue',
   'rabbitmq.overview',
+  'rabbitmq.certificate',
   'thump.agent',
   'thump.alert',
   'thump.audit',
@@ -98,6 +99,8 @@ export interface RabbitmqFields {
   queue_stats?: Record<string, Json>
   /** Totals of the cluster. */
   overview?: Record<string, Json>
+  /** Until when that of one TLS listener is good. */
+  certificate?: Record<string, Json>
   [field: string]: Json | undefined
 }
 

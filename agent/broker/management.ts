@@ -10,12 +10,19 @@ export interface ManagementAccount {
 /** Long lists of a busy broker take their time. */
 const timeoutMs = 15_000
 
+export interface ManagementRequest {
+  /** The body of a PUT; absent: a GET. */
+  readonly put?: object
+  /** Error statuses whose body is the answer all the same. */
+  readonly accept?: readonly number[]
+}
+
 /** One request to the management API of the node beside us. Throws UnavailableError that names the status. */
 export async function askManagement(
   { url, username, password }: ManagementAccount,
   path: string,
   signal: AbortSignal,
-  put?: object,
+  { put, accept = [] }: ManagementRequest = {},
 ): Promise<Readonly<Record<string, unknown>>> {
   const response = await fetch(`${url.replace(/\/$/, '')}/api${path}`, {
     method: put ? 'PUT' : 'GET',
@@ -27,7 +34,7 @@ export async function askManagement(
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   })
   const text = await response.text()
-  if (!response.ok)
+  if (!response.ok && !accept.includes(response.status))
     throw new UnavailableError('management API', new Error(`${response.status} to ${put ? 'PUT' : 'GET'} ${path}`))
   return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>)
 }

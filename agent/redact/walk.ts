@@ -26,6 +26,7 @@ const keptNames: ReadonlySet<string> = new Set([
   'queue',
   'node',
   'queue_stats',
+  'certificate',
   'routed_queues',
   'destination_exchange',
   'dead_lettered_from',

@@ -53,7 +53,7 @@ const sources: ReadonlyArray<Produced<string>> = [
   {
     source: 'resources',
     topics: ['METRIC'],
-    fields: `${everywhere} ${named('rabbitmq.node', nodeNumbers)} ${named('rabbitmq.overview', totals)}`,
+    fields: `${everywhere} ${named('rabbitmq.node', nodeNumbers)} ${named('rabbitmq.overview', totals)} ${named('rabbitmq.certificate', 'protocol port not_after days_left')}`,
   },
   {
     source: 'queues',

@@ -1,7 +1,7 @@
 import type { Dialect } from './dialect.ts'
 
 /** Grows with every change of the mapping: an older Thump does not put its own over a newer one's. */
-export const templateVersion = 2
+export const templateVersion = 3
 
 export type Property = { readonly [key: string]: unknown }
 
@@ -88,8 +88,8 @@ export const fields: Readonly<Record<string, Property>> = {
   thump: flattened,
 }
 
-/** Numbers whose names we make ourselves: all of them are indexed. */
-export const measured = ['rabbitmq.node', 'rabbitmq.queue_stats', 'rabbitmq.overview'] as const
+/** What we measured, by names of our own: all of it is indexed. */
+export const measured = ['rabbitmq.node', 'rabbitmq.queue_stats', 'rabbitmq.overview', 'rabbitmq.certificate'] as const
 export const texts = ['message', 'amqp.body.content'] as const
 export type TextType = 'match_only_text' | 'text'
 

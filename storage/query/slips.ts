@@ -10,7 +10,7 @@ export interface Slip {
 
 const known = [...knownPaths]
 const isOpen =
-  /^(labels|app|amqp\.(headers|properties)|rabbitmq\.(arguments|node|queue_stats|overview|candidates)|thump)\./
+  /^(labels|app|amqp\.(headers|properties)|rabbitmq\.(arguments|node|queue_stats|overview|certificate|candidates)|thump)\./
 const mostNamed = 3
 
 /** A field nobody has: near to one, or only the end of one. Below the open maps every name is right. */

@@ -101,10 +101,11 @@ export async function switchTracing(
   const path = `/vhosts/${encodeURIComponent(vhost)}`
   // The request sets all of a vhost's settings: those not sent back would be lost.
   const { description, tags, default_queue_type: queueType } = await askManagement(account, path, signal)
-  await askManagement(account, path, signal, {
+  const put = {
     tracing: isOn,
     ...(typeof description === 'string' && { description }),
     ...(Array.isArray(tags) && { tags: tags.join(',') }),
     ...(typeof queueType === 'string' && queueType !== 'undefined' && { default_queue_type: queueType }),
-  })
+  }
+  await askManagement(account, path, signal, { put })
 }

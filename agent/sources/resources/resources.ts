@@ -7,6 +7,7 @@ import type { Metrics } from '../../../runtime/metrics.ts'
 import { sleep } from '../../../runtime/retry.ts'
 import { askManagement, type ManagementAccount } from '../../broker/management.ts'
 import type { Emit, Identity, Source } from '../../source.ts'
+import { createCertificateReader } from './certificates.ts'
 import { nodeEvent } from './node-event.ts'
 import { createQueueReader } from './queues.ts'
 
@@ -32,7 +33,7 @@ export interface ResourcesDeps {
 /** Never more often, whatever is configured: the watched broker's safety comes first. */
 const leastIntervalMs = 5000
 
-/** Reads the node's resources, its queues and, where elected, the cluster's totals. A missed reading is counted, not made up. */
+/** Reads the node's resources, its queues, its certificates' ends and, where elected, the cluster's totals. A missed reading is counted, not made up. */
 export function createResourcesSource(deps: ResourcesDeps): Source {
   return {
     name: 'resources',
@@ -48,6 +49,7 @@ export function createResourcesSource(deps: ResourcesDeps): Source {
       const { url, username = 'guest', password, prometheusUrl, queues } = deps.resources
       const account = { url, username, password }
       const readQueues = createQueueReader({ ...deps, account, prometheusUrl, which: queues })
+      const readCertificates = createCertificateReader({ ...deps, account, log })
       const read = async () => {
         const node = identity.node() ?? (await nodeOf(account, identity, stopping.signal))
         const answer = await ask(account, `/nodes/${encodeURIComponent(node)}`, stopping.signal)
@@ -57,6 +59,7 @@ export function createResourcesSource(deps: ResourcesDeps): Source {
           stopping.signal,
         )
         await readQueues(stopping.signal)
+        await readCertificates(stopping.signal)
         if (!state.ok) log.info({ node }, 'reading resources')
         state = { ok: true }
       }

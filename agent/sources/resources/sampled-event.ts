@@ -51,7 +51,26 @@ export function clusterEvent(answer: Readonly<Record<string, unknown>>, identity
   return { ...sampled('overview', 'totals of the cluster', identity, atMs), rabbitmq: { overview } }
 }
 
-function sampled(what: 'queue' | 'overview', message: string, identity: Who, atMs: number): ThumpEvent {
+/** What is known of the certificate of one TLS listener. */
+export interface CertificateReading {
+  readonly protocol: string
+  readonly port: number
+  readonly untilMs: number
+}
+
+const dayMs = 86_400_000
+
+/** `days_left` is below zero once it has expired. */
+export function certificateEvent({ protocol, port, untilMs }: CertificateReading, who: Who, atMs: number): ThumpEvent {
+  const days = Math.floor(((untilMs - atMs) / dayMs) * 100) / 100
+  const certificate = { protocol, port, not_after: new Date(untilMs).toISOString(), days_left: days }
+  return {
+    ...sampled('certificate', `certificate of ${protocol} on port ${port}: ${days} days left`, who, atMs),
+    rabbitmq: { certificate },
+  }
+}
+
+function sampled(what: 'queue' | 'overview' | 'certificate', message: string, identity: Who, atMs: number): ThumpEvent {
   const [cluster, node] = [identity.cluster(), identity.node()]
   return {
     '@timestamp': new Date(atMs).toISOString(),
@@ -61,7 +80,7 @@ function sampled(what: 'queue' | 'overview', message: string, identity: Who, atM
     service: {
       type: 'rabbitmq',
       ...(cluster !== undefined && { name: cluster }),
-      ...(what === 'queue' && node !== undefined && { node: { name: node } }),
+      ...(what !== 'overview' && node !== undefined && { node: { name: node } }),
     },
     agent: { id: identity.agentId, version: identity.agentVersion },
   }

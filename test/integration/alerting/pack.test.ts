@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { nodeEvent } from '../../../agent/sources/resources/node-event.ts'
-import { clusterEvent, queueEvent } from '../../../agent/sources/resources/sampled-event.ts'
+import { certificateEvent, clusterEvent, queueEvent } from '../../../agent/sources/resources/sampled-event.ts'
 import { entries } from '../../../agent/parse/catalogue/entries.ts'
 import { recognise } from '../../../agent/parse/catalogue/recognise.ts'
 import { checkRuleFiles } from '../../../alerting/check-files.ts'
@@ -86,7 +86,7 @@ describe('lint knows every field', () => {
     expect(pathsOf(event).filter((path) => producersOf(path, ['METRIC']).length === 0)).toEqual([])
   })
 
-  test('of queues and of the whole cluster', () => {
+  test('of queues, of the whole cluster and of certificates', () => {
     const identity = { agentId: 'a', agentVersion: '0', hostName: 'h', cluster: () => 'c', node: () => 'rabbit@a' }
     const numbers = { messages: 1, messages_ready: 1, messages_unacked: 0, consumers: 0, memory_bytes: 9 }
     const queue = queueEvent({ reading: { vhost: '/', queue: 'q', ...numbers }, perSecond: 1 }, 'classic', identity, 0)
@@ -96,7 +96,8 @@ describe('lint knows every field', () => {
       object_totals: { queues: 1, connections: 1, channels: 1, consumers: 1, exchanges: 1 },
       message_stats: Object.fromEntries(rates.map((name) => [`${name}_details`, { rate: 1 }])),
     }
-    const paths = [queue, clusterEvent(answer, identity, 0)].flatMap((event) => pathsOf(event))
+    const certificate = certificateEvent({ protocol: 'amqp/ssl', port: 5671, untilMs: 0 }, identity, 0)
+    const paths = [queue, clusterEvent(answer, identity, 0), certificate].flatMap((event) => pathsOf(event))
     expect(paths.filter((path) => producersOf(path, ['METRIC']).length === 0)).toEqual([])
   })
 })
