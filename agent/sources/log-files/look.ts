@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { LogInput } from './contract.ts'
 import { errorCode, type FileStat, statPath } from './evidence.ts'
 import { createGlob, Folders, type Glob } from './glob.ts'
-import { isPacked, isRotationOf, liveNames } from './rotation-name.ts'
+import { type Age, isPacked, isRotationOf, liveNames } from './rotation-name.ts'
 
 /** A file that a look has seen. */
 export interface Found {
@@ -15,6 +15,8 @@ export interface Found {
   readonly input: LogInput | undefined
   readonly isPacked: boolean
 }
+
+export const ageOf = ({ path, livePath, stat }: Found): Age => ({ path, livePath, mtimeMs: stat.mtimeMs })
 
 export interface Look {
   readonly found: readonly Found[]

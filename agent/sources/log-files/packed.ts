@@ -1,16 +1,17 @@
-import { closeSync, createReadStream, mkdirSync, openSync, rmSync } from 'node:fs'
-import { createWriteStream } from 'node:fs'
+import { closeSync, createReadStream, createWriteStream, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import type { Found } from './look.ts'
-import { statFile } from './evidence.ts'
+import { errorCode, openForReading, statFile } from './evidence.ts'
 
 /** What became of a packed file: unpacked into an open, nameless temporary file, or not. */
 export type Unpacked =
   | { readonly kind: 'ready'; readonly fd: number; readonly size: number }
-  /** Still being written, most likely: worth another try when it changes. */
-  | { readonly kind: 'broken'; readonly error: string }
+  /** No gzip, or half of one: still being written, most likely. Worth another try when it changes. */
+  | { readonly kind: 'broken' }
+  /** Says nothing of the file: renamed meanwhile, no descriptor left, a full disk. Asking again tries again. */
+  | { readonly kind: 'failed'; readonly code: string }
 
 /**
  * Unpacks rotated files one at a time into `folder`. An unpacked file has no name any more, so nothing is left behind by a
@@ -18,13 +19,13 @@ export type Unpacked =
  */
 export function createUnpacker(folder: string, onDone: () => void) {
   const results = new Map<string, Unpacked>()
-  const queue: Array<{ key: string; path: string }> = []
+  const queue: Array<{ readonly key: string; found: Found }> = []
   let running: Promise<void> | undefined
   const stopping = new AbortController()
   const keyOf = ({ stat }: Found) => `${stat.ino} ${stat.birthNs} ${stat.size} ${stat.mtimeMs}`
   const work = async () => {
     for (let next = queue[0]; next && !stopping.signal.aborted; next = queue[0]) {
-      const result = await unpack(next.path, folder, stopping.signal)
+      const result = await unpack(next.found, folder, stopping.signal)
       queue.shift()
       results.set(next.key, result)
       onDone()
@@ -37,10 +38,13 @@ export function createUnpacker(folder: string, onDone: () => void) {
       const key = keyOf(found)
       const result = results.get(key)
       if (result) {
-        if (result.kind === 'ready') results.delete(key)
+        if (result.kind !== 'broken') results.delete(key)
         return result
       }
-      if (!queue.some((entry) => entry.key === key)) queue.push({ key, path: found.path })
+      const waiting = queue.find((entry) => entry.key === key)
+      // Rotation may have given it another name since.
+      if (waiting) waiting.found = found
+      else queue.push({ key, found })
       running ??= work()
       return 'pending'
     },
@@ -54,15 +58,23 @@ export function createUnpacker(folder: string, onDone: () => void) {
   }
 }
 
-async function unpack(path: string, folder: string, signal: AbortSignal): Promise<Unpacked> {
+async function unpack({ path, stat }: Found, folder: string, signal: AbortSignal): Promise<Unpacked> {
   const target = join(folder, 'unpacked')
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    await pipeline(createReadStream(path), createGunzip(), createWriteStream(target, { mode: 0o600 }), { signal })
+    const source = openForReading(path)
+    const { ino, birthNs } = statFile(source)
+    if (ino !== stat.ino || birthNs !== stat.birthNs) {
+      closeSync(source)
+      return { kind: 'failed', code: 'MOVED' }
+    }
+    const plain = createWriteStream(target, { mode: 0o600 })
+    await pipeline(createReadStream('', { fd: source }), createGunzip(), plain, { signal })
     const fd = openSync(target, 'r')
     return { kind: 'ready', fd, size: statFile(fd).size }
   } catch (error) {
-    return { kind: 'broken', error: error instanceof Error ? error.message : String(error) }
+    const code = errorCode(error)
+    return code.startsWith('Z_') ? { kind: 'broken' } : { kind: 'failed', code }
   } finally {
     rmSync(target, { force: true })
   }

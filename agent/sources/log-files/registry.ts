@@ -4,7 +4,8 @@ import { Framer, initialFamily, type Framed } from '../../parse/formats/framing.
 import type { LoadedCheckpoint, SavedGeneration } from './checkpoint-file.ts'
 import type { LogInput } from './contract.ts'
 import { firstSight, Generation } from './generation.ts'
-import type { Found } from './look.ts'
+import { ageOf, type Found } from './look.ts'
+import { byAge } from './rotation-name.ts'
 
 /** Vanished files are remembered for so long: their packed copies may appear yet. */
 const forgetAfterMs = 7 * 24 * 3_600_000
@@ -91,12 +92,13 @@ export class Registry {
     return generation
   }
 
-  /** Behind all others; but a partner is older than a live file of which nothing was read yet. */
-  #orderOf({ path, livePath }: Found): number {
-    const untouched = this.family(livePath).find(
-      ({ saved, readTo }) => saved.path === livePath && readTo === 0 && saved.headLength === 0,
+  /** Behind all others; but before those of which nothing was read yet and that are younger. */
+  #orderOf(found: Found): number {
+    const younger = this.family(found.livePath).find(
+      ({ saved: { path, livePath }, readTo, mtimeMs }) =>
+        readTo === 0 && byAge(ageOf(found), { path, livePath, mtimeMs }) < 0,
     )
-    return path !== livePath && untouched ? untouched.saved.order - 0.5 : ++this.#order
+    return younger ? younger.saved.order - 0.5 : ++this.#order
   }
 
   /** The generation's content now lies in another file. */

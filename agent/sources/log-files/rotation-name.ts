@@ -30,7 +30,20 @@ export function liveNames(name: string): string[] {
   return names
 }
 
+/** What tells a file's place among those of one live path. */
+export interface Age {
+  readonly path: string
+  readonly livePath: string
+  readonly mtimeMs: number
+}
+
+/** Oldest first. A live file is younger than its partners; of two partners the one that was written to first is older. */
+export function byAge(a: Age, b: Age): number {
+  const [aLive, bLive] = [a.path === a.livePath ? 1 : 0, b.path === b.livePath ? 1 : 0]
+  return aLive - bLive || a.mtimeMs - b.mtimeMs || rotationNumber(b.path) - rotationNumber(a.path)
+}
+
 /** `x.log.2.gz` → 2: of two partners written within one tick of the file system's clock the higher number is the older. */
-export function rotationNumber(path: string): number {
+function rotationNumber(path: string): number {
   return Number(/\.(\d{1,6})(?:\.gz)?$/.exec(path)?.[1] ?? 0)
 }

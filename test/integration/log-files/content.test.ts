@@ -116,6 +116,19 @@ test('a last line without its end goes out after a rest; what completes it conti
   expect(flags()).toEqual([['partial'], ['continued']])
 })
 
+test('half a line that a truncation took is not lost: what was seen of it goes out, flagged', async () => {
+  const half = line('half a li').trimEnd()
+  writeFileSync(x(), line('one') + half)
+  await bench.start({}, { tuning: { partialIdleMs: 60_000 } })
+  await bench.untilMessages(['one'])
+  truncateSync(x(), 0)
+  appendFileSync(x(), line('two'))
+  await bench.untilMessages(['one', 'two', 'half a li'])
+  expect(bench.messages.toSorted()).toEqual(['half a li', 'one', 'two'])
+  const [event] = bench.sent.filter(({ event }) => event.message === 'half a li')
+  expect(event?.event.log?.flags).toEqual(['partial'])
+})
+
 test('a record of several lines is not cut by a restart between them', async () => {
   const [one, two] = ['first line', '  second line'].map(
     (text) =>

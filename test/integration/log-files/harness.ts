@@ -63,6 +63,8 @@ export class Bench {
   metrics: Metrics = createMetrics()
   /** While set, nothing is acknowledged. */
   isHeld = false
+  /** Holds a call by what it carries. */
+  heldIf: ((batch: readonly OutRecord[]) => boolean) | undefined
   #waiting: Array<() => void> = []
   readonly #lives: Array<{ isOver: boolean }> = []
   #running: Started<SourceStatus> | undefined
@@ -79,6 +81,11 @@ export class Bench {
     return this.sent.filter(({ topic }) => topic === 'THUMP')
   }
 
+  /** Calls that wait to be acknowledged. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   release(): void {
     this.isHeld = false
     for (const go of this.#waiting.splice(0)) go()
@@ -92,7 +99,7 @@ export class Bench {
     const records = async (batch: readonly OutRecord[], signal: AbortSignal) => {
       await new Promise<void>((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-        if (this.isHeld) this.#waiting.push(resolve)
+        if (this.isHeld || this.heldIf?.(batch) === true) this.#waiting.push(resolve)
         else setImmediate(resolve)
       })
       if (isDead()) throw new Error('dead')
@@ -142,11 +149,14 @@ export class Bench {
     writeFileSync(join(this.dataDir, name), bytes)
   }
 
-  async until(isTrue: () => boolean, what = 'the expected state', withinMs = 5000): Promise<void> {
+  /** `what` may be asked only when time has run out: it then tells how it stands. */
+  async until(isTrue: () => boolean, what: string | (() => string) = 'the expected state', withinMs = 5000) {
     const deadline = Date.now() + withinMs
     while (!isTrue()) {
-      if (Date.now() > deadline)
-        throw new Error(`not reached: ${what}; messages: ${JSON.stringify(this.messages.slice(-20))}`)
+      if (Date.now() > deadline) {
+        const awaited = typeof what === 'string' ? what : what()
+        throw new Error(`not reached: ${awaited}; messages: ${JSON.stringify(this.messages.slice(-20))}`)
+      }
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }

@@ -34,6 +34,8 @@ const tuning: Partial<Tuning> = {
   stopMs: 1000,
 }
 
+const patienceMs = 20_000
+
 const operations = [
   'write',
   'write',
@@ -83,7 +85,7 @@ export class ModelRun {
       // Both are seen once: what is rotated away before its first sight, under a name no pattern has, nobody can know.
       for (const name of ['a.log', 'b.log']) appendFileSync(bench.path(name), this.#line(name))
       await this.#start()
-      await bench.until(() => this.#missing().length === 0, 'first sight')
+      await this.#untilAll('first sight')
       for (let step = 0; step < steps; step++) {
         const operation = operations[Math.floor(this.#random() * operations.length)] ?? 'write'
         const name = this.#random() < 0.7 ? 'a.log' : 'b.log'
@@ -93,7 +95,7 @@ export class ModelRun {
       for (const name of ['a.log', 'b.log']) this.#complete(name)
       bench.release()
       if (!this.#isRunning) await this.#start()
-      await bench.until(() => this.#missing().length === 0, `tokens ${this.#missing().slice(0, 10).join()}`, 4000)
+      await this.#untilAll('at the end')
       this.#check()
     } catch (error) {
       throw new Error(`${this.history.join(', ')}\n${error instanceof Error ? error.message : String(error)}`, {
@@ -189,11 +191,7 @@ export class ModelRun {
         return
       case 'recreate':
         if (!existsSync(path) || !this.#isRunning || bench.isHeld) return
-        await bench.until(
-          () => this.#missing().length === 0,
-          `before recreate ${this.#missing().slice(0, 10).join()}`,
-          4000,
-        )
+        await this.#untilAll('before recreate')
         rmSync(path)
         appendFileSync(path, this.#line(name))
         return
@@ -212,14 +210,10 @@ export class ModelRun {
       case 'shorten': {
         if (!this.#isRunning || bench.isHeld || !existsSync(path)) return
         const before = readFileSync(path).length
-        await bench.until(
-          () => this.#missing().length === 0,
-          `before shorten ${this.#missing().slice(0, 10).join()}`,
-          4000,
-        )
+        await this.#untilAll('before shorten')
         appendFileSync(path, `${this.#prefix()}t${++this.#token}e lines 1 to be taken away\n`)
         this.#written.set(this.#token, name)
-        await bench.until(() => this.#missing().length === 0, `before cut ${this.#missing().slice(0, 10).join()}`, 4000)
+        await this.#untilAll('before cut')
         this.#removed.add(this.#token)
         truncateSync(path, before)
         await pause(this.#random() < 0.5 ? 0 : 40)
@@ -263,6 +257,12 @@ export class ModelRun {
   #missing(): number[] {
     const sent = this.#tokensSent()
     return [...this.#written.keys()].filter((token) => !sent.has(token))
+  }
+
+  /** Patience for a busy machine: what is lost stays lost. */
+  async #untilAll(when: string): Promise<void> {
+    const missing = () => `${when}: tokens ${this.#missing().slice(0, 10).join()}`
+    await this.#bench.until(() => this.#missing().length === 0, missing, patienceMs)
   }
 
   #check(): void {

@@ -211,3 +211,82 @@ test('a copy seen before its original was cut is no second file, although both a
   await bench.untilMessages(['before', 'one', 'two', 'three', 'four'])
   expect(bench.messages).toEqual(['before', 'one', 'two', 'three', 'four'])
 })
+
+test('a file cut and written again beyond the position, of which there is no copy, is read from its beginning', async () => {
+  // A banner longer than any head that is remembered: only what stands before the position tells the two apart.
+  const banner = Array.from({ length: 20 }, (_, index) => line(`banner ${index}`)).join('')
+  appendFileSync(x(), banner + line('one'))
+  await bench.start()
+  await bench.until(() => bench.messages.includes('one'), 'one')
+  truncateSync(x(), 0)
+  appendFileSync(x(), banner + line('two, longer than what it replaces') + line('three'))
+  await bench.until(() => bench.messages.includes('three'), 'three')
+  const texts = Array.from({ length: 20 }, (_, index) => `banner ${index}`)
+  expect(bench.messages).toEqual([...texts, 'one', ...texts, 'two, longer than what it replaces', 'three'])
+  expect(new Set(ids()).size).toBe(ids().length)
+  expect(await bench.metric('thump_log_truncations_total')).toBe(1)
+})
+
+test('rotated while stopped, a copy is read before the live file that was known and still empty', async () => {
+  writeFileSync(x(), '')
+  const paths = [`${bench.logs}/*.log*`]
+  await bench.start({ paths })
+  await bench.stop()
+  write('one')
+  copyFileSync(x(), `${x()}.1`)
+  truncateSync(x(), 0)
+  write('two')
+  await bench.start({ paths })
+  await expectMessages('one', 'two')
+})
+
+test('rotated once more while stopped, the copy still is read before what was written after it', async () => {
+  writeFileSync(x(), '')
+  const paths = [`${bench.logs}/*.log*`]
+  await bench.start({ paths })
+  await bench.stop()
+  write('one')
+  copyFileSync(x(), `${x()}.2`)
+  truncateSync(x(), 0)
+  // File systems count time in ticks.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  write('two')
+  renameSync(x(), `${x()}.1`)
+  write('three')
+  await bench.start({ paths })
+  await expectMessages('one', 'two', 'three')
+})
+
+test('what is cut between the look that found it and its first read is sent before what took its place', async () => {
+  writeFileSync(x(), '')
+  const paths = [`${bench.logs}/*.log*`]
+  await bench.start({ paths })
+  await bench.stop()
+  write('one')
+  await bench.start({ paths })
+  // The first look has seen the file; nothing is read of it yet.
+  copyFileSync(x(), `${x()}.1`)
+  truncateSync(x(), 0)
+  write('two, longer than what was there before')
+  await expectMessages('one', 'two, longer than what was there before')
+})
+
+test('a file that was cut, written again and rotated in one look has its place before what came after it', async () => {
+  const paths = [`${bench.logs}/*.log*`]
+  bench.isHeld = true
+  write('one')
+  // Nothing is read beyond what is in flight: all that follows is seen by looks alone.
+  await bench.start({ paths }, { tuning: { maxFileInFlightBytes: 1, recordIdleMs: 20 } })
+  await bench.until(() => bench.waiting > 0, 'one in flight')
+  write('two')
+  copyFileSync(x(), `${x()}.2`)
+  truncateSync(x(), 0)
+  const many = Array.from({ length: 5 }, (_, index) => `after the cut ${index}`)
+  write(...many)
+  renameSync(x(), `${x()}.1`)
+  write('last')
+  const truncations = () => bench.metric('thump_log_truncations_total')
+  for (let count = 0; count === 0; count = await truncations()) await new Promise((resolve) => setTimeout(resolve, 5))
+  bench.release()
+  await expectMessages('one', 'two', ...many, 'last')
+})

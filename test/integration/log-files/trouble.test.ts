@@ -229,6 +229,32 @@ test('a gzip that is still being written is read once it is whole', async () => 
   await expectMessages('one', 'two')
 })
 
+test('packed files that rotation renames while they wait to be unpacked are read', async () => {
+  write('one')
+  await bench.start()
+  await expectMessages('one')
+  renameSync(x(), `${x()}.1`)
+  write('two')
+  await expectMessages('one', 'two')
+  await bench.stop()
+  appendFileSync(`${x()}.1`, line('late'))
+  write('three')
+  for (const [from, to] of [
+    [`${x()}.1`, `${x()}.2.gz`],
+    [x(), `${x()}.1.gz`],
+  ] as const) {
+    writeFileSync(to, gzipSync(readFileSync(from)))
+    rmSync(from)
+  }
+  await bench.start()
+  // One is unpacked at a time; the other waits under a name that it will not have.
+  renameSync(`${x()}.2.gz`, `${x()}.3.gz`)
+  renameSync(`${x()}.1.gz`, `${x()}.2.gz`)
+  await bench.until(() => bench.messages.length >= 4, 'both')
+  expect(bench.messages.toSorted()).toEqual(['late', 'one', 'three', 'two'])
+  expect(told()).toEqual([])
+})
+
 test('stopping is bounded while nothing is acknowledged', async () => {
   bench.isHeld = true
   write('one')
