@@ -63,8 +63,9 @@ export class UnknownFiles {
         files.failed(found.path, errorCode(error))
       }
       // A file that has lost its generation to an older one has its place before those that are younger.
-      if (this.#freed.length > 0)
-        queue.push(...this.#freed.splice(0)) && queue.sort((a, b) => byAge(ageOf(a), ageOf(b)))
+      if (this.#freed.length === 0) continue
+      queue.push(...this.#freed.splice(0))
+      queue.sort((a, b) => byAge(ageOf(a), ageOf(b)))
     }
     if (pass.look.isComplete && this.#ignored.size > maxIgnored) this.#ignored.clear()
   }

@@ -63,12 +63,14 @@ test('a record that went out for its rest is cut at the same place after a crash
 
 test('nothing of a new file is sent before its identity is on disk, and all of it once the disk takes it', async () => {
   writeFileSync(bench.dataDir, 'in the way of the folder')
-  write('one')
+  write('one', 'two')
   await bench.start()
   await bench.until(() => told().includes('log.checkpoint'), 'the failure is told')
+  // Time enough for both to be read, and sent if they were.
+  await rest(200)
   expect(bench.messages).toEqual([])
   rmSync(bench.dataDir)
-  await bench.untilMessages(['one'])
+  await bench.untilMessages(['one', 'two'])
   expect(existsSync(`${bench.dataDir}/log-files.json`)).toBe(true)
 })
 

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { Started } from '../../../runtime/shutdown.ts'
 import type { Transport } from '../../../transport/transport.ts'
 
 /** What has come out of the topic so far. */
@@ -11,7 +12,6 @@ export interface Tally {
   readonly gaps: readonly string[]
   readonly underTwoIds: readonly number[]
   readonly outOfOrder: readonly number[]
-  has(token: number): boolean
   /** The first tokens up to `written` that never came. */
   lost(written: number): number[]
   /** How long each run of repeated tokens is. */
@@ -19,7 +19,7 @@ export interface Tally {
 }
 
 /** Counts numbered records as they come, from the topic's beginning; of an id a checksum is kept. */
-export async function startTally(transport: Transport): Promise<{ tally: Tally; stop(): Promise<void> }> {
+export async function startTally(transport: Transport): Promise<Started<Tally>> {
   let [ids, repeated] = [new Uint32Array(1 << 20), new Uint8Array(1 << 20)]
   const gaps: string[] = []
   const underTwoIds: number[] = []
@@ -76,14 +76,13 @@ export async function startTally(transport: Transport): Promise<{ tally: Tally; 
     gaps,
     underTwoIds,
     outOfOrder,
-    has: (token) => (ids[token] ?? 0) !== 0,
     lost: (written) =>
       Array.from({ length: written }, (_, index) => index + 1)
         .filter((token) => (ids[token] ?? 0) === 0)
         .slice(0, 10),
     stretches: () => stretchesOf(repeated),
   }
-  return { tally, stop }
+  return { value: tally, stop }
 }
 
 function stretchesOf(repeated: Uint8Array): number[] {

@@ -36,16 +36,17 @@ async function startBench() {
   onTestFinished(() => kafka.stop())
   const options = kafkaOptions({ brokers: [...kafka.value.brokers] })
   const { APP: app, THUMP: self } = options.topics
+  const dataDir = join(base, 'data')
   const config = JSON.stringify({
     cluster: 'c',
-    dataDir: join(base, 'data'),
+    dataDir,
     transport: { kind: 'kafka', topics: { app, self }, kafka: { brokers: options.brokers } },
     agent: { node: 'rabbit@kill', logs: [{ paths: [path] }], resources: { enabled: false } },
   })
   const deps = { log: silentLogger, metrics: createMetrics(), now: systemClock }
   const { value: transport, stop } = await createKafkaTransport(options, deps)
   onTestFinished(stop)
-  return { path, config, transport }
+  return { path, dataDir, config, transport }
 }
 
 test('killed at random moments of 20 MB/s into Kafka, rotating all the time: nothing is lost, and what was in flight alone repeats', {
@@ -53,15 +54,15 @@ test('killed at random moments of 20 MB/s into Kafka, rotating all the time: not
   ...(kills > 10 && { retry: 0 }),
 }, async () => {
   const random = randomOf(seed)
-  const { path, config, transport } = await startBench()
+  const { path, dataDir, config, transport } = await startBench()
   appendFileSync(path, line('before all'))
   const startedMs = Date.now()
   let agent = await runThump(['agent'], { config })
   onTestFinished(async () => void (await agent.kill()))
   await agent.ready()
-  const { tally, stop } = await startTally(transport)
+  const { value: tally, stop } = await startTally(transport)
   onTestFinished(stop)
-  const load = startLoad(path, random, (token) => tally.has(token))
+  const load = startLoad(path, dataDir, random)
   onTestFinished(load.stop)
   for (let round = 0; round < kills; round++) {
     const before = tally.events
