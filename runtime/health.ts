@@ -1,4 +1,5 @@
-import { fastify } from 'fastify'
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
 import type { Metrics } from './metrics.ts'
 import type { Started } from './shutdown.ts'
 
@@ -40,29 +41,51 @@ export function createHealth(): Health {
   }
 }
 
-/** `GET /livez /readyz /metrics` on `host:port`; `value.port` is the real one where 0 was asked for. */
-export async function startHealthServer(deps: {
-  listen: { host: string; port: number }
-  health: Health
-  metrics: Metrics
-}): Promise<Started<{ port: number }>> {
-  const server = fastify({ logger: false, forceCloseConnections: true })
-  for (const [path, kind] of [
-    ['/livez', 'live'],
-    ['/readyz', 'ready'],
-  ] as const) {
-    server.get(path, (_, reply) => {
-      const report = deps.health.report(kind)
-      return reply.code(report.ok ? 200 : 503).send(report)
-    })
-  }
-  server.get('/metrics', async (_, reply) =>
-    reply.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics()),
-  )
-  await server.listen(deps.listen)
-  const address = server.server.address()
+interface HealthServerDeps {
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly health: Health
+  readonly metrics: Metrics
+}
+
+/**
+ * `GET /livez /readyz /metrics` on `host:port`; `value.port` is the real one where 0 was asked for. Node's own server:
+ * every role has one, and a framework for three answers would be a tenth of an agent's memory.
+ */
+export async function startHealthServer({ listen, ...deps }: HealthServerDeps): Promise<Started<{ port: number }>> {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://health')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return void send(response, 405, { error: 'only GET' })
+    void answer(pathname, deps).then(
+      ([status, body, type]) => send(response, status, body, type),
+      (cause: unknown) => send(response, 500, { error: String(cause) }),
+    )
+  })
+  server.listen(listen)
+  // Rejects with the server's own error: a port that is taken.
+  await once(server, 'listening')
+  const address = server.address()
   return {
-    value: { port: typeof address === 'object' && address ? address.port : deps.listen.port },
-    stop: () => server.close(),
+    value: { port: typeof address === 'object' && address ? address.port : listen.port },
+    stop: async () => {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
   }
+}
+
+type Answer = readonly [status: number, body: unknown, type?: string]
+
+async function answer(path: string, { health, metrics }: Omit<HealthServerDeps, 'listen'>): Promise<Answer> {
+  if (path === '/metrics') return [200, await metrics.registry.metrics(), metrics.registry.contentType]
+  if (path !== '/livez' && path !== '/readyz') return [404, { error: 'GET /livez, /readyz or /metrics' }]
+  const report = health.report(path === '/livez' ? 'live' : 'ready')
+  return [report.ok ? 200 : 503, report]
+}
+
+/** An object as JSON; a text as it is. */
+function send(response: ServerResponse, status: number, body: unknown, type = 'application/json; charset=utf-8'): void {
+  const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+  response.writeHead(status, { 'content-type': type, 'content-length': bytes.length }).end(bytes)
 }

@@ -1,8 +1,12 @@
 import { once } from 'node:events'
+import { extname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { UnavailableError } from '../../runtime/errors.ts'
 import type { Started } from '../../runtime/shutdown.ts'
 import type { Answers, Reply, Request, WorkerOptions } from './messages.ts'
+
+/** A source here, and built beside this module. */
+const workerProgram = join(import.meta.dirname, `sqlite-worker${extname(import.meta.filename)}`)
 
 export interface WorkerClient {
   /** Rejects with UnavailableError when the worker fails or ends, with the signal's reason when it aborts. */
@@ -77,5 +81,5 @@ export async function askOnce<Op extends Request['op']>(
 }
 
 function spawnWorker(options: WorkerOptions): Worker {
-  return new Worker(new URL('sqlite-worker.ts', import.meta.url), { workerData: options })
+  return new Worker(workerProgram, { workerData: options })
 }

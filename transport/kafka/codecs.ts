@@ -1,6 +1,7 @@
+import { createRequire } from 'node:module'
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
-import { compressSync, uncompressSync } from 'snappy'
+import type * as Lz4 from 'lz4-napi'
+import type * as Snappy from 'snappy'
 
 export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type Compression = (typeof compressions)[number]
@@ -10,8 +11,13 @@ interface Codec {
   decompress(data: Buffer): Buffer
 }
 
-const snappy: Codec = {
-  compress: (data) => compressSync(data),
+const load = createRequire(import.meta.url)
+/** Native code, loaded with the first batch that needs it: few clusters ever have one. */
+const lz4 = () => load('lz4-napi') as typeof Lz4
+const snappy = () => load('snappy') as typeof Snappy
+
+const snappyCodec: Codec = {
+  compress: (data) => snappy().compressSync(data),
   decompress: (data) => (isXerial(data) ? unframeXerial(data) : uncompressBlock(data)),
 }
 
@@ -22,8 +28,8 @@ const zstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkS
 const codecs: readonly (Codec | undefined)[] = [
   undefined,
   { compress: (data) => gzipSync(data), decompress: (data) => gunzipSync(data) },
-  snappy,
-  { compress: (data) => compressFrameSync(data), decompress: (data) => decompressFrameSync(data) },
+  snappyCodec,
+  { compress: (data) => lz4().compressFrameSync(data), decompress: (data) => lz4().decompressFrameSync(data) },
   { compress: (data) => zstdCompressSync(data, zstdOptions), decompress: (data) => zstdDecompressSync(data) },
 ]
 
@@ -59,6 +65,6 @@ function unframeXerial(data: Buffer): Buffer {
 }
 
 function uncompressBlock(block: Buffer): Buffer {
-  const plain = uncompressSync(block)
+  const plain = snappy().uncompressSync(block)
   return typeof plain === 'string' ? Buffer.from(plain) : plain
 }

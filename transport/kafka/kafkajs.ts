@@ -1,13 +1,20 @@
-import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import broker from 'kafkajs/src/broker/index.js'
+import assignerProtocol from 'kafkajs/src/consumer/assignerProtocol.js'
+import loggers from 'kafkajs/src/loggers/index.js'
+import connectionPools from 'kafkajs/src/network/connectionPool.js'
+import requestQueue from 'kafkajs/src/network/requestQueue/index.js'
+import socketFactories from 'kafkajs/src/network/socketFactory.js'
+import encoder from 'kafkajs/src/protocol/encoder.js'
+import protocolErrors from 'kafkajs/src/protocol/error.js'
+import protocolRequests from 'kafkajs/src/protocol/requests/index.js'
 import type { Logger } from '../../runtime/log.ts'
 
-/**
+/*
  * The parts of kafkajs 2.2.4 that this transport stands on: connections, TLS, SASL and the encoding of requests. Its own
  * producer and consumer loops are not used (docs/kafka.md says why). kafkajs exports no types for these parts; this file
  * is the only one that reaches into it.
  */
-const load = createRequire(import.meta.url)
 
 /** `request` and `response` of one call, in the version both sides know. */
 export interface Exchange {
@@ -65,19 +72,19 @@ export const apiKeys = {
   DescribeConfigs: 32,
 } as const
 
-const Broker = load('kafkajs/src/broker') as new (options: object) => BrokerLink
-const ConnectionPool = load('kafkajs/src/network/connectionPool') as new (options: object) => object
-const RequestQueue = load('kafkajs/src/network/requestQueue') as { readonly prototype: RequestQueuePrototype }
-const Encoder = load('kafkajs/src/protocol/encoder') as new (size: number) => { writeBuffer(buffer: Buffer): unknown }
-const { requests } = load('kafkajs/src/protocol/requests') as { readonly requests: Readonly<Record<ApiName, unknown>> }
-const { createLogger } = load('kafkajs/src/loggers') as { readonly createLogger: (options: object) => object }
-const socketFactory = load('kafkajs/src/network/socketFactory') as () => unknown
-const { errorCodes } = load('kafkajs/src/protocol/error') as {
+const Broker = broker as new (options: object) => BrokerLink
+const ConnectionPool = connectionPools as new (options: object) => object
+const RequestQueue = requestQueue as { readonly prototype: RequestQueuePrototype }
+const Encoder = encoder as new (size: number) => { writeBuffer(buffer: Buffer): unknown }
+const { requests } = protocolRequests as { readonly requests: Readonly<Record<ApiName, unknown>> }
+const { createLogger } = loggers as { readonly createLogger: (options: object) => object }
+const socketFactory = socketFactories as () => unknown
+const { errorCodes } = protocolErrors as {
   readonly errorCodes: ReadonlyArray<{ readonly type: string; readonly code: number; readonly message: string }>
 }
 
 /** How members tell the group what they want, and the leader tells them what they get. */
-export const groupProtocol = load('kafkajs/src/consumer/assignerProtocol') as {
+export const groupProtocol = assignerProtocol as {
   readonly MemberMetadata: {
     encode(metadata: { version: number; topics: readonly string[] }): Buffer
     decode(buffer: Buffer): { readonly topics: readonly string[] }
