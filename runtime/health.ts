@@ -52,9 +52,8 @@ interface HealthServerDeps {
  * every role has one, and a framework for three answers would be a tenth of an agent's memory.
  */
 export async function startHealthServer({ listen, ...deps }: HealthServerDeps): Promise<Started<{ port: number }>> {
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://health')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return void send(response, 405, { error: 'only GET' })
+  const server = createServer(({ method, url = '/' }, response) => {
+    const pathname = method === 'GET' || method === 'HEAD' ? url.replace(/\?.*$/, '') : ''
     void answer(pathname, deps).then(
       ([status, body, type]) => send(response, status, body, type),
       (cause: unknown) => send(response, 500, { error: String(cause) }),

@@ -17,7 +17,7 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
   process.stderr.write('thump: installing packages (once, about 20 s) ...\n')
   const npm = process.env.npm_execpath
   const command = npm ? [process.execPath, npm] : ['npm']
-  const args = [...command.slice(1), 'ci', '--no-audit', '--no-fund', '--loglevel=error']
+  const args = [...command.slice(1), 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']
   const { status } = spawnSync(command[0], args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
   if (status !== 0) {
     process.stderr.write('thump: npm ci failed (see above); is the package registry reachable?\n')

@@ -9,7 +9,8 @@ import { Shutdown } from '../../runtime/shutdown.ts'
 import { eventually } from '../servers/eventually.ts'
 import { startKafka } from '../servers/kafka.ts'
 import { type RabbitmqVersion, startRabbitmq } from '../servers/rabbitmq.ts'
-import { runThump, type ThumpProcess } from '../servers/run-thump.ts'
+import type { ThumpProcess } from '../servers/run-thump.ts'
+import { runInstalled } from './run-installed.ts'
 import type { BenchTable } from './bench.ts'
 
 const modes = ['off', 'plain consumer', 'thump', 'thump with bodies', 'thump as shipped'] as const
@@ -116,7 +117,7 @@ async function startAgent(
       ...(mode === 'thump as shipped' && { tracing: account }),
     },
   }
-  const agent = await runThump(['agent', '--set', 'dataDir=data'], { config: JSON.stringify(config) })
+  const agent = await runInstalled(['agent', '--set', 'dataDir=data'], { config: JSON.stringify(config) })
   shutdown.add('agent', async () => void (await agent.kill()))
   await agent.ready()
   return agent

@@ -14,11 +14,11 @@ import { openStorage } from '../../storage/open-storage.ts'
 import { openTransport } from '../../transport/open-transport.ts'
 import { type Elasticsearch, startElasticsearch } from '../servers/elasticsearch.ts'
 import { type Kafka, startKafka } from '../servers/kafka.ts'
-import { runThump } from '../servers/run-thump.ts'
 import type { BenchTable } from './bench.ts'
 import { feed, prebuild } from './forward-ceiling.ts'
 import { recordsOf } from './forward-events.ts'
 import { cpuMs, peakBytes } from './process-use.ts'
+import { runInstalled } from './run-installed.ts'
 
 const day = Date.parse('2026-11-22T00:00:00Z')
 const never = new AbortController().signal
@@ -112,7 +112,7 @@ async function stored(healthUrl: string): Promise<number> {
 async function forward(bench: Bench): Promise<Measured> {
   const prefix = `bench-${randomUUID().slice(0, 8)}`
   await setUp(bench, prefix)
-  const role = await runThump(['forwarder'], { config: stringify(configOf(bench, `group-${prefix}`, prefix)) })
+  const role = await runInstalled(['forwarder'], { config: stringify(configOf(bench, `group-${prefix}`, prefix)) })
   try {
     let first = 0
     while ((first = await stored(role.healthUrl)) === 0) await sleep(20)

@@ -10,11 +10,11 @@ import { Shutdown } from '../../runtime/shutdown.ts'
 import { openTransport } from '../../transport/open-transport.ts'
 import { eventually } from '../servers/eventually.ts'
 import { startKafka } from '../servers/kafka.ts'
-import { runThump } from '../servers/run-thump.ts'
 import type { SharedServers } from '../servers/shared.ts'
 import type { BenchTable } from './bench.ts'
 import { cpuMs, peakBytes } from './process-use.ts'
 import { record } from './rabbitmq-load.ts'
+import { runInstalled } from './run-installed.ts'
 
 type Row = BenchTable['rows'][number]
 
@@ -79,7 +79,7 @@ export async function logLatency(): Promise<readonly BenchTable[]> {
     const parsed = configSchema.parse(config)
     const deps = { log: silentLogger, metrics: createMetrics(), now: systemClock }
     const transport = shutdown.own('transport', await openTransport(parsed, deps))
-    const agent = await runThump(['agent'], { config: JSON.stringify(config) })
+    const agent = await runInstalled(['agent'], { config: JSON.stringify(config) })
     shutdown.add('agent', async () => void (await agent.stop()))
     await agent.ready()
     const marks = new Marks()

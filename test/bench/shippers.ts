@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureTool } from '../servers/cache.ts'
 import { eventually } from '../servers/eventually.ts'
-import { runThump } from '../servers/run-thump.ts'
+import { runInstalled } from './run-installed.ts'
 
 export interface ShipRequest {
   readonly brokers: readonly string[]
@@ -30,7 +30,7 @@ export async function startThump({ brokers, topic, folder, live, compression }: 
     agent: { node: 'rabbit@bench', logs: [{ paths: [live] }], resources: { enabled: false } },
   }
   const flags = process.env['THUMP_BENCH_NODE_OPTIONS']
-  const running = await runThump(['agent'], {
+  const running = await runInstalled(['agent'], {
     config: JSON.stringify(config),
     env: flags === undefined ? {} : { NODE_OPTIONS: flags },
   })

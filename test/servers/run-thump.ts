@@ -6,13 +6,16 @@ import { join } from 'node:path'
 import { freePorts } from '../../demo/broker/free-ports.ts'
 import { eventually } from './eventually.ts'
 
-const main = join(import.meta.dirname, '../../thump.ts')
+/** As a clone is run: from its sources. */
+const fromSources = [process.execPath, join(import.meta.dirname, '../../thump.ts')]
 
 export interface ThumpRequest {
   /** The text of thump.yaml. */
   readonly config?: string
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** What is started in place of the sources, with its first arguments. */
+  readonly program?: readonly string[]
 }
 
 export interface ThumpExit {
@@ -50,11 +53,13 @@ export async function thump(args: readonly string[], request: ThumpRequest = {})
   return await launch(args, request, '').ended
 }
 
-function launch(args: readonly string[], { config, env, cwd }: ThumpRequest, healthUrl: string): ThumpProcess {
+function launch(args: readonly string[], request: ThumpRequest, healthUrl: string): ThumpProcess {
+  const { config, env, cwd, program = fromSources } = request
   const dir = mkdtempSync(join(tmpdir(), 'thump-run-'))
   const file = join(dir, 'thump.yaml')
   if (config !== undefined) writeFileSync(file, config)
-  const child = spawn(process.execPath, [main, ...args, ...(config === undefined ? [] : ['--config', file])], {
+  const [command = '', ...first] = program
+  const child = spawn(command, [...first, ...args, ...(config === undefined ? [] : ['--config', file])], {
     cwd: cwd ?? dir,
     env: { PATH: process.env['PATH'] ?? '', HOME: dir, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
