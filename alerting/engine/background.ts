@@ -10,9 +10,15 @@ const tags = ['tags']
 /** Thump's own doings, and evidence of deeds that were counted already: rules see them only where they ask for them. */
 export function isBackground(event: ThumpEvent): boolean {
   return (
-    fieldValue(event, dataset) === attributionDataset ||
+    datasetOf(event) === attributionDataset ||
     (event.tags !== undefined && fieldValues(event, tags).includes(internalTag))
   )
+}
+
+function datasetOf(event: ThumpEvent): unknown {
+  // As the product writes it; else it may be dotted, or not be at all.
+  const plain: unknown = (event.event as { dataset?: unknown } | null | undefined)?.dataset
+  return typeof plain === 'string' ? plain : fieldValue(event, dataset)
 }
 
 const asking = new WeakMap<Rule, boolean>()

@@ -3,6 +3,7 @@ import type { Rule } from '../rules/rule.ts'
 import type { AlertRecord, Transition } from '../transition.ts'
 import { recordOf } from './alert-record.ts'
 import type { KeyState } from './key-state.ts'
+import type { SeenIds } from './seen-ids.ts'
 
 export type NewTransition = Omit<Transition, 'seq'>
 
@@ -20,6 +21,13 @@ export interface RuleMemory {
   firstEventMs?: number
 }
 
+/** Ids one rule has seen, each with when. */
+export interface SeenSet {
+  readonly rule: string
+  readonly ids: readonly string[]
+  readonly times: readonly number[]
+}
+
 /** All that is to be written together, in one transaction; handed over whole and then begun anew. */
 export interface ChangeSet {
   /** Rules whose windows and seen ids are forgotten, before anything else is written. */
@@ -27,7 +35,7 @@ export interface ChangeSet {
   readonly rules: ReadonlyArray<{ readonly id: string; readonly fingerprint: string; readonly memory: RuleMemory }>
   /** As JSON, since the engine goes on; undefined: gone. */
   readonly windows: ReadonlyArray<{ readonly rule: string; readonly key: string; readonly state: string | undefined }>
-  readonly seen: ReadonlyArray<{ readonly rule: string; readonly id: string; readonly atMs: number }>
+  readonly seen: readonly SeenSet[]
   /** Seen ids at or before these instants are forgotten. */
   readonly seenUntil: ReadonlyMap<string, number>
   readonly transitions: readonly NewTransition[]
@@ -40,6 +48,10 @@ export interface ChangeSet {
 /** Its rule as it stands when it is asked: an edit may have come between. */
 export interface RuleHolder {
   readonly rule: Rule
+}
+
+export interface SeenHolder extends RuleHolder {
+  readonly seen: SeenIds
 }
 
 /** Nothing to write. */
@@ -55,7 +67,7 @@ export class Changes {
   #rules = new Map<string, { id: string; fingerprint: string; memory: RuleMemory }>()
   /** In order: a key that went may have come again. */
   #windows: Array<{ readonly of: RuleHolder; readonly state: KeyState; readonly isGone: boolean }> = []
-  #seen: Array<{ rule: string; id: string; atMs: number }> = []
+  #seen = new Set<SeenHolder>()
   #seenUntil = new Map<string, number>()
   #transitions: NewTransition[] = []
 
@@ -67,7 +79,7 @@ export class Changes {
     this.#dropped.add(ruleId)
     this.#rules.delete(ruleId)
     this.#windows = this.#windows.filter(({ of }) => of.rule.id !== ruleId)
-    this.#seen = this.#seen.filter(({ rule }) => rule !== ruleId)
+    for (const of of this.#seen) if (of.rule.id === ruleId) this.#seen.delete(of)
   }
 
   rule({ id, fingerprint }: Rule, memory: RuleMemory): void {
@@ -85,8 +97,11 @@ export class Changes {
     this.#windows.push({ of, state, isGone: true })
   }
 
-  seen(rule: string, id: string, atMs: number): void {
-    this.#seen.push({ rule, id, atMs })
+  /** It has seen ids that are not written; they are taken from it when all is taken. */
+  seen(of: SeenHolder): void {
+    if (of.seen.isTold) return
+    of.seen.isTold = true
+    this.#seen.add(of)
   }
 
   forgetSeen(rule: string, untilMs: number): void {
@@ -110,7 +125,7 @@ export class Changes {
       dropped: [...this.#dropped],
       rules: [...this.#rules.values()],
       windows,
-      seen: this.#seen,
+      seen: [...this.#seen].map(({ rule, seen }) => ({ rule: rule.id, ...seen.takeUnwritten() })),
       seenUntil: this.#seenUntil,
       transitions: this.#transitions,
       alerts,
@@ -118,7 +133,7 @@ export class Changes {
     this.#dropped = new Set()
     this.#rules = new Map()
     this.#windows = []
-    this.#seen = []
+    this.#seen.clear()
     this.#seenUntil = new Map()
     this.#transitions = []
     return taken

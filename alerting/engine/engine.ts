@@ -4,19 +4,19 @@ import { SharedTests } from '../rules/predicate.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { AlertRecord, KeyValue } from '../transition.ts'
 import { asksForBackground, isBackground } from './background.ts'
-import { Changes, type ChangeSet, type NewTransition } from './changes.ts'
-import type { KeyState } from './key-state.ts'
+import { Changes, type ChangeSet } from './changes.ts'
+import { Composites } from './composites.ts'
+import type { Hit, KeyState } from './key-state.ts'
 import type { EngineBatch, EngineOptions, SavedState } from './engine-io.ts'
 import { timeOfBytes } from './event-time.ts'
 import { CostMeter } from './cost-meter.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { createNetwork, type Network } from './network.ts'
 import { advanceTo, markRead, PartitionClocks } from './partition-clocks.ts'
 import { Positions } from './positions.ts'
 import { RecentIds } from './recent-ids.ts'
 import { idOf, parse, timeOf } from './read-event.ts'
-import { tellComposites } from './tell-composites.ts'
-import { type Arrival, type RuleClock, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
+import { type Route, routeRules } from './rule-routes.ts'
+import { type Arrival, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
 
 export interface RuleStatus {
   readonly rule: Rule
@@ -53,12 +53,6 @@ const none: readonly number[] = []
 const settleEveryMs = 250
 const keepHouseEveryMs = 5000
 
-/** The rules that listen to a topic, and which of them an event may concern. */
-interface Route {
-  readonly runtimes: readonly RuleRuntime[]
-  readonly network: Network
-}
-
 /** Events in, alert transitions out, on event time. Pure: wall clock comes as an argument, all effects go out as changes. */
 export function createEngine(options: EngineOptions): Engine {
   return new EventTimeEngine(options)
@@ -75,11 +69,7 @@ class EventTimeEngine implements Engine {
   #heartbeats = new Heartbeats()
   #runtimes = new Map<string, RuleRuntime>()
   #routes = new Map<TopicName, Route>()
-  #composites: RuleRuntime[] = []
-  /** By member. */
-  #memberOf = new Map<string, RuleRuntime[]>()
-  /** Transitions of members that composites have not heard of yet. */
-  readonly #heard: NewTransition[] = []
+  readonly #composites = new Composites()
   #nowMs = 0
   #settledMs = Number.NEGATIVE_INFINITY
   #keptHouseMs = Number.NEGATIVE_INFINITY
@@ -164,46 +154,13 @@ class EventTimeEngine implements Engine {
       recent: this.#recent,
       counted: this.#counted,
       isSilent: (nodes, watermarkMs) => this.#heartbeats.isSilent(nodes, watermarkMs),
-      decided: (rule, transition) => {
-        if (this.#memberOf.has(rule.id)) this.#heard.push(transition)
-      },
+      decided: ({ id }, transition) => this.#composites.hear(id, transition),
     }
   }
 
   #route(): void {
-    const all = [...this.#runtimes.values()]
-    this.#composites = all.filter(({ rule }) => rule.spec.kind === 'composite')
-    this.#memberOf = new Map()
-    const clocks = new Map<string, RuleClock>()
-    const clockOf = (topics: readonly TopicName[]): RuleClock => {
-      const name = topics.join(' ')
-      const known = clocks.get(name) ?? {
-        leastMs: this.#clocks.least(topics),
-        isBehind: (latenessMs) => this.#clocks.isBehind(topics, this.#nowMs, latenessMs),
-      }
-      clocks.set(name, known)
-      return known
-    }
-    const byTopic = new Map<TopicName, RuleRuntime[]>()
-    for (const runtime of all) {
-      const { rule } = runtime
-      if (rule.spec.kind !== 'composite') {
-        runtime.clock = clockOf(rule.topics)
-        for (const topic of rule.topics) append(byTopic, topic, runtime)
-        continue
-      }
-      const members = membersOf(rule)
-      for (const id of members) append(this.#memberOf, id, runtime)
-      runtime.clock = clockOf([...new Set(members.flatMap((id) => this.#runtimes.get(id)?.rule.topics ?? []))])
-    }
-    this.#routes = new Map([...byTopic].map(([topic, runtimes]) => [topic, this.#routeOf(runtimes)]))
-  }
-
-  #routeOf(runtimes: readonly RuleRuntime[]): Route {
-    return {
-      runtimes,
-      network: createNetwork(runtimes.map(({ rule }) => rule)),
-    }
+    this.#composites.follow(this.#runtimes)
+    this.#routes = routeRules(this.#runtimes, this.#clocks, () => this.#nowMs)
   }
 
   assign(topic: TopicName, partition: number): void {
@@ -247,8 +204,8 @@ class EventTimeEngine implements Engine {
       advanceTo(clock, atMs, offset + 1 < highWatermark)
       if (event !== undefined) {
         const id = idOf(event) ?? `${topic} ${partition} ${offset}`
-        const arrival = { event, id, atMs, topic, nowMs, isNew: !this.#recent.mayHold(id) }
-        this.#takeEvent(arrival, route, candidates)
+        const hit: Hit = { event, id, atMs, topic, isResolving: false, steps: undefined, member: undefined }
+        this.#takeEvent({ hit, nowMs, isNew: !this.#recent.mayHold(id) }, route, candidates)
       } else if (skippedMs === undefined) counts.invalid('not-an-object')
       markRead(clock, offset, atMs, highWatermark)
     }
@@ -260,7 +217,7 @@ class EventTimeEngine implements Engine {
   }
 
   #takeEvent(arrival: Arrival, route: Route | undefined, candidates: readonly number[] | undefined): void {
-    const { event, topic, atMs } = arrival
+    const { event, topic, atMs } = arrival.hit
     if (topic === 'THUMP') this.#heartbeats.hear(event, atMs)
     if (!route) return
     const concerned = candidates ?? route.network.ofEvent(event)
@@ -278,7 +235,7 @@ class EventTimeEngine implements Engine {
       } else if (isTimed) this.#meter.time(runtime.cost, () => runtime.take(arrival))
       else runtime.take(arrival)
     }
-    if (this.#heard.length > 0) this.#tellComposites()
+    this.#composites.tell(this.#nowMs)
   }
 
   caughtUp(topic: TopicName, partition: number, wallMs: number): void {
@@ -293,8 +250,8 @@ class EventTimeEngine implements Engine {
       if (runtime.rule.spec.kind === 'composite' || !runtime.mayDecide()) continue
       runtime.advance(runtime.watermarkMs(), nowMs)
     }
-    this.#tellComposites()
-    for (const runtime of this.#composites) runtime.advance(runtime.watermarkMs(), nowMs)
+    this.#composites.tell(nowMs)
+    this.#composites.advance(nowMs)
   }
 
   #keepHouse(nowMs: number): void {
@@ -306,24 +263,10 @@ class EventTimeEngine implements Engine {
     this.#behind = new Set([...this.#routes.keys()].filter(isBehind))
   }
 
-  /** Composites hear of their members when these have all been decided as far as their watermarks go, in the order of time. */
-  #tellComposites(): void {
-    while (this.#heard.length > 0) {
-      const concerned = new Set(this.#heard.flatMap(({ record }) => this.#memberOf.get(record.ruleId) ?? []))
-      for (const { rule } of concerned) {
-        for (const id of membersOf(rule)) {
-          const member = this.#runtimes.get(id)
-          if (member?.mayDecide()) member.advance(member.watermarkMs(), this.#nowMs)
-        }
-      }
-      tellComposites(this.#heard.splice(0), (id) => this.#memberOf.get(id) ?? [], this.#nowMs)
-    }
-  }
-
   closeAlert(alertId: string, nowMs: number): boolean {
     this.#nowMs = nowMs
     const isClosed = [...this.#runtimes.values()].some((runtime) => runtime.closeAlert(alertId, nowMs))
-    if (isClosed) this.#tellComposites()
+    if (isClosed) this.#composites.tell(nowMs)
     return isClosed
   }
 
@@ -352,14 +295,4 @@ class EventTimeEngine implements Engine {
       }
     })
   }
-}
-
-function membersOf({ spec }: Rule): readonly string[] {
-  return spec.kind === 'composite' ? [...spec.allOf, ...spec.anyOf] : []
-}
-
-function append<K, V>(map: Map<K, V[]>, key: K, item: V): void {
-  const list = map.get(key)
-  if (list) list.push(item)
-  else map.set(key, [item])
 }

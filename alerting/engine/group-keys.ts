@@ -1,4 +1,4 @@
-import { asKeyValue, fieldValue, fieldValues } from '../rules/field.ts'
+import { asKeyValue, type FieldPath, fieldValue, fieldValues } from '../rules/field.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { KeyValue } from '../transition.ts'
 
@@ -23,6 +23,34 @@ export function keysOf(event: unknown, groupBy: Rule['groupBy']): ReadonlyArray<
   return keys
 }
 
+/** The address of an event's key where it is plain that it has this one and no other; else undefined: `keysOf` tells. */
+export type KeyReader = (event: unknown) => string | undefined
+
+/** Most rules group by nothing, or by one text in plain nested objects. */
+export function createKeyReader(groupBy: Rule['groupBy']): KeyReader {
+  const [first, second] = groupBy
+  if (!first) return () => noKeyId
+  if (second || first.path.includes('__proto__')) return () => undefined
+  const { path } = first
+  const dotted = path.map((_, from) => dottedNames(path, from))
+  return (event) => {
+    let node = event
+    for (let index = 0; index < path.length; index++) {
+      if (typeof node !== 'object' || node === null || Array.isArray(node)) return undefined
+      const fields = node as Record<string, unknown>
+      // What is written with dots would be another value of the same field.
+      for (const name of dotted[index] as readonly string[]) if (fields[name] !== undefined) return undefined
+      node = fields[path[index] as string]
+    }
+    return typeof node === 'string' ? textId(node) : undefined
+  }
+}
+
+/** Of `a.b.c`: `a.b` and `a.b.c`. */
+function dottedNames(path: FieldPath, from: number): readonly string[] {
+  return path.slice(from + 1).map((_, index) => path.slice(from, from + index + 2).join('.'))
+}
+
 /** The address of what stands for all keys beyond the cap. */
 export const overflowId = '…'
 
@@ -33,9 +61,11 @@ const noKeyId = '[]'
 export function keyId(key: readonly KeyValue[]): string {
   if (key.length === 0) return noKeyId
   const [first] = key
-  return key.length === 1 && typeof first === 'string' && !first.startsWith('[') && first !== overflowId
-    ? first
-    : JSON.stringify(key)
+  return key.length === 1 && typeof first === 'string' ? textId(first) : JSON.stringify(key)
+}
+
+function textId(text: string): string {
+  return text.startsWith('[') || text === overflowId ? JSON.stringify([text]) : text
 }
 
 /** The key of an address. */

@@ -22,7 +22,9 @@ export function timeOf(event: ThumpEvent | undefined): number | undefined {
 const idPath = ['event', 'id']
 
 export function idOf(event: ThumpEvent): string | undefined {
-  const id = fieldValue(event, idPath)
+  // As the product writes it; else it may be dotted, or not be at all.
+  const plain: unknown = (event.event as { id?: unknown } | null | undefined)?.id
+  const id = typeof plain === 'string' ? plain : fieldValue(event, idPath)
   return typeof id === 'string' && id !== '' ? id : undefined
 }
 

@@ -4,9 +4,15 @@ export class SeenIds {
   #ids: string[] = []
   #times: number[] = []
   #oldest = 0
+  /** How many came before the first of these lists. */
+  #before = 0
+  /** How many of all that ever came have been handed over to be written. */
+  #written = 0
   /** When each was seen last. Made only as far as it is asked: most rules are never asked, see `RecentIds`. */
   readonly #atMs = new Map<string, number>()
   #indexed = 0
+  /** Who writes knows that there is something to write. */
+  isTold = false
   readonly keepMs: number
   readonly #cap: number
 
@@ -19,8 +25,31 @@ export class SeenIds {
     return this.#ids.length - this.#oldest
   }
 
+  /** How many ever came: a place to look on from, with `from`. */
+  get count(): number {
+    return this.#before + this.#ids.length
+  }
+
+  /** Those that are still kept of what came from the n-th to before the m-th. */
+  *between(from: number, to: number): Iterable<string> {
+    for (let at = Math.max(from, this.#before + this.#oldest); at < Math.min(to, this.count); at++)
+      yield this.#ids[at - this.#before] as string
+  }
+
   *all(): Iterable<string> {
-    for (let index = this.#oldest; index < this.#ids.length; index++) yield this.#ids[index] as string
+    yield* this.between(0, this.count)
+  }
+
+  markWritten(): void {
+    this.#written = this.count
+    this.isTold = false
+  }
+
+  /** What is to be written, each with when it was seen. */
+  takeUnwritten(): { readonly ids: readonly string[]; readonly times: readonly number[] } {
+    const from = Math.max(this.#written - this.#before, this.#oldest)
+    this.markWritten()
+    return { ids: this.#ids.slice(from), times: this.#times.slice(from) }
   }
 
   has(id: string, nowMs: number): boolean {
@@ -53,6 +82,7 @@ export class SeenIds {
       this.#ids = this.#ids.slice(this.#oldest)
       this.#times = this.#times.slice(this.#oldest)
       this.#indexed = Math.max(0, this.#indexed - this.#oldest)
+      this.#before += this.#oldest
       this.#oldest = 0
     }
     this.#indexed = Math.max(this.#indexed, this.#oldest)

@@ -23,11 +23,12 @@ export function fieldValue(event: unknown, path: FieldPath): unknown {
   let node: unknown = event
   for (let index = 0; index < path.length; index++) {
     if (typeof node !== 'object' || node === null || Array.isArray(node)) return fieldValues(event, path)[0]
-    const step = path[index] as string
-    if (!Object.hasOwn(node, step)) return fieldValues(event, path)[0]
+    const step: string = path[index] as string
     node = (node as Record<string, unknown>)[step]
+    // Asking for each whether it is its own costs more than the rest: all that is inherited are functions, and `__proto__`.
+    if (node === undefined || step === '__proto__') return fieldValues(event, path)[0]
   }
-  if (Array.isArray(node) || node === null || node === undefined) return fieldValues(event, path)[0]
+  if (Array.isArray(node) || node === null || typeof node === 'function') return fieldValues(event, path)[0]
   return node
 }
 

@@ -46,7 +46,7 @@ function saveRules(db: StateDatabase, { rules, windows }: ChangeSet): void {
 
 function saveSeen(db: StateDatabase, { seen, seenUntil }: ChangeSet): void {
   const put = db.prepare('INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms')
-  for (const { rule, id, atMs } of seen) put.run(rule, id, atMs)
+  for (const { rule, ids, times } of seen) ids.forEach((id, index) => put.run(rule, id, times[index] as number))
   const forget = db.prepare('DELETE FROM seen WHERE rule = ? AND at_ms <= ?')
   for (const [rule, untilMs] of seenUntil) forget.run(rule, untilMs)
 }

@@ -127,8 +127,11 @@ class Store {
       if (state !== undefined) windows.set(key, state)
       else windows.delete(key)
     }
-    for (const { rule, id, atMs } of changes.seen)
-      this.#seen.set(rule, (this.#seen.get(rule) ?? new Map<string, number>()).set(id, atMs))
+    for (const { rule, ids, times } of changes.seen) {
+      const seen = this.#seen.get(rule) ?? new Map<string, number>()
+      this.#seen.set(rule, seen)
+      ids.forEach((id, index) => seen.set(id, times[index] ?? 0))
+    }
     for (const { record, kind } of changes.transitions) {
       if (kind === 'firing') this.#firing.set(record.id, record)
       else this.#firing.delete(record.id)
