@@ -6,6 +6,8 @@ export interface Level {
   /** What a sample keeps; undefined: the event lacks the field. Absent: nothing but its time. */
   readonly measure?: (hit: Hit) => unknown
   readonly holds: (window: LevelWindow, atMs: number) => boolean
+  /** It holds only where a sample is kept that alone might; as long as none is, nothing else is asked. */
+  readonly suspicion?: Suspicion
   /** The part of `holds` that an arrival may settle. */
   readonly holdsOnArrival?: (window: LevelWindow, atMs: number) => boolean
   /** Offsets after a sample at which the answer may change: 0, and when it leaves a window. */
@@ -26,11 +28,19 @@ export interface Level {
   readonly isLasting: boolean
 }
 
+export interface Suspicion {
+  /** What it was judged by: after an edit all samples are asked again. */
+  readonly bound: number
+  readonly isRaisedBy: (value: unknown) => boolean
+}
+
 export interface LevelWindow extends Samples {
   /** The key's first event; where it is judged only some time after it. */
   firstMs?: number
   /** Up to where it has been judged; absent where only arrivals are. */
   sweptMs?: number
+  /** The latest sample that raises suspicion, and by which bound. */
+  suspect?: { atMs: number; bound: number }
 }
 
 /** What a window without `sweptMs` has been judged up to. */
@@ -51,6 +61,7 @@ export function createLevel(level: Level): Evaluator {
 function fresh(level: Level, atMs: number): LevelWindow {
   const window: LevelWindow = { times: [] }
   if (level.measure) window.values = []
+  if (level.suspicion) window.suspect = { atMs: never, bound: level.suspicion.bound }
   if (level.warmUpMs > 0) window.firstMs = atMs
   return window
 }
@@ -61,6 +72,8 @@ function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipRe
   if (level.measure && value === undefined) return 'no-field'
   const newestBefore = window.times.at(-1)
   insertSample(window, hit.atMs, value)
+  if (level.suspicion?.isRaisedBy(value) && window.suspect)
+    window.suspect.atMs = Math.max(window.suspect.atMs, hit.atMs)
   prune(level, turn, window)
   if (window.firstMs !== undefined && hit.atMs < window.firstMs) window.firstMs = hit.atMs
   if (turn.state.alert) {
@@ -71,6 +84,10 @@ function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipRe
   }
   if (!level.isEager) {
     // Every window ending at or after it is judged again.
+    window.sweptMs = Math.min(sweptOf(window), hit.atMs - 1)
+    return undefined
+  }
+  if (isQuiet(level, window)) {
     window.sweptMs = Math.min(sweptOf(window), hit.atMs - 1)
     return undefined
   }
@@ -85,6 +102,19 @@ function take(level: Level, holds: Level['holds'], turn: Turn, hit: Hit): SkipRe
   }
   if (!level.isMonotone) window.sweptMs = Math.min(sweptOf(window), hit.atMs - 1)
   return undefined
+}
+
+/** No sample that is kept could make it hold. */
+function isQuiet({ suspicion }: Level, window: LevelWindow): boolean {
+  if (!suspicion) return false
+  if (window.suspect?.bound !== suspicion.bound) window.suspect = suspectOf(suspicion, window)
+  const [oldestMs] = window.times
+  return oldestMs === undefined || window.suspect.atMs < oldestMs
+}
+
+function suspectOf({ bound, isRaisedBy }: Suspicion, { times, values }: LevelWindow): { atMs: number; bound: number } {
+  const latest = values?.findLastIndex(isRaisedBy) ?? -1
+  return { atMs: times[latest] ?? never, bound }
 }
 
 /** A late event is taken a reach back, and its window reaches as far back again. */
@@ -132,7 +162,8 @@ function sweep(level: Level, holdsOnArrival: Level['holds'], turn: Turn, waterma
   const window = turn.state.window as LevelWindow
   let hasResolved = false
   const isJudged = turn.state.alert !== undefined || !level.isMonotone || !level.isEager
-  if (isJudged && watermarkMs > sweptOf(window)) {
+  const isOpenOrMay = turn.state.alert !== undefined || !isQuiet(level, window)
+  if (isJudged && isOpenOrMay && watermarkMs > sweptOf(window)) {
     for (const atMs of points(level, window, sweptOf(window), watermarkMs)) {
       const { alert } = turn.state
       const isHolding = level.holds(window, atMs)

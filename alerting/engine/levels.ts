@@ -1,7 +1,7 @@
 import { type FieldPath, fieldValue } from '../rules/field.ts'
 import type { Predicate } from '../rules/predicate.ts'
 import { type Bound, isEager, meets, type Spec } from '../rules/rule.ts'
-import type { Level, LevelWindow } from './level.ts'
+import type { Level, LevelWindow, Suspicion } from './level.ts'
 import { windowOf } from './samples.ts'
 
 const within = (window: LevelWindow, atMs: number, withinMs: number) => windowOf(window.times, atMs, withinMs)
@@ -17,7 +17,10 @@ export function countLevel({ bound, withinMs }: Spec & { kind: 'count' }): Level
     return to - from
   }
   return {
-    holds: (window, atMs) => isWarm(bound, window, atMs, withinMs) && meets(bound, countAt(window, atMs)),
+    holds: isEager(bound)
+      ? // As long as all that is kept does not reach the bound, nothing need be looked for.
+        (window, atMs) => meets(bound, window.times.length) && meets(bound, countAt(window, atMs))
+      : (window, atMs) => isWarm(bound, window, atMs, withinMs) && meets(bound, countAt(window, atMs)),
     offsets: [0, withinMs],
     warmUpMs: isEager(bound) ? 0 : withinMs,
     reachMs: withinMs,
@@ -105,8 +108,10 @@ export function spikeLevel({ direction, ratio, windowMs, minReference, minCurren
 
 export function metricLevel(spec: Spec & { kind: 'metric' }): Level {
   const { bound, withinMs, forMs } = spec
+  const suspicion = suspicionOf(spec)
   return {
     measure: ({ event }) => quotient(event, spec.field, spec.divisor),
+    ...(suspicion && { suspicion }),
     holds: (window, atMs) => heldSince(window, atMs, spec) !== undefined,
     offsets: [0, forMs, 2 * withinMs],
     warmUpMs: 0,
@@ -119,6 +124,19 @@ export function metricLevel(spec: Spec & { kind: 'metric' }): Level {
       return to - from
     },
     isLasting: false,
+  }
+}
+
+/** What a sum of roundings may add to an average of equal values. */
+const rounding = 1e-9
+
+/** An average, an extreme or a percentile is beyond a bound only where one of its samples is; a sum or a rate may be at any time. */
+function suspicionOf({ op, bound }: Spec & { kind: 'metric' }): Suspicion | undefined {
+  if (op === 'sum' || op === 'rate') return undefined
+  const side = isEager(bound) ? rounding : -rounding
+  return {
+    bound: bound.value,
+    isRaisedBy: (value) => meets(bound, (value as number) + Math.abs(value as number) * side),
   }
 }
 
@@ -157,24 +175,38 @@ function aggregate(
   from: number,
   to: number,
 ): number | undefined {
-  const values = window.values?.slice(from, to) as number[]
-  if (values.length === 0) return undefined
+  if (from >= to) return undefined
+  const values = window.values as number[]
   switch (op) {
     case 'avg':
-      return values.reduce((sum, value) => sum + value, 0) / values.length
+      return sum(values, from, to) / (to - from)
     case 'sum':
-      return values.reduce((sum, value) => sum + value, 0)
+      return sum(values, from, to)
     case 'min':
-      return Math.min(...values)
     case 'max':
-      return Math.max(...values)
+      return extreme(values, from, to, op)
     case 'p95':
-      return values.toSorted((a, b) => a - b)[Math.ceil(values.length * 0.95) - 1]
+      return values.slice(from, to).toSorted((a, b) => a - b)[Math.ceil((to - from) * 0.95) - 1]
     case 'rate': {
       const seconds = ((window.times[to - 1] as number) - (window.times[from] as number)) / 1000
-      return seconds > 0 ? increase(values) / seconds : undefined
+      return seconds > 0 ? increase(values.slice(from, to)) / seconds : undefined
     }
   }
+}
+
+function sum(values: readonly number[], from: number, to: number): number {
+  let total = 0
+  for (let index = from; index < to; index++) total += values[index] as number
+  return total
+}
+
+function extreme(values: readonly number[], from: number, to: number, which: 'min' | 'max'): number {
+  let best = values[from] as number
+  for (let index = from + 1; index < to; index++) {
+    const value = values[index] as number
+    if (which === 'min' ? value < best : value > best) best = value
+  }
+  return best
 }
 
 /** A counter that fell was reset: what it shows now has come since. */

@@ -1,13 +1,13 @@
 import type { SeenIds } from './seen-ids.ts'
 
-/** Room for each id, of which three bits are set. At the limit about one new id in a hundred must be looked for. */
+/** Room for each id, of which three bits are set in each of two words. At the limit about one new id in ten thousand must be looked for. */
 const bitsPerId = 64
-const bitsPerIdAtLimit = 16
+const bitsPerIdAtLimit = 32
 const leastBits = 2 ** 22
 const mostBits = 2 ** 28
 
 /**
- * Ids that any rule has seen, as three bits each: an event is asked about once, and where one is unset no rule looks among
+ * Ids that any rule has seen, as a few bits each: an event is asked about once, and where one of them is unset no rule looks among
  * its own. What is forgotten stays until it is made anew; it costs a look, never an answer.
  */
 export class RecentIds {
@@ -21,16 +21,21 @@ export class RecentIds {
   mayHold(id: string): boolean {
     const hash = this.#hashOf(id)
     const mask = maskOf(hash)
-    return ((this.#bits[this.#wordOf(hash)] as number) & mask) === mask
+    // Of nearly all that are new the first word tells.
+    if (((this.#bits[this.#wordOf(hash)] as number) & mask) !== mask) return false
+    return ((this.#bits[this.#secondOf(hash)] as number) & mask) === mask
   }
 
   add(id: string): void {
     const hash = this.#hashOf(id)
     const mask = maskOf(hash)
     const word = this.#wordOf(hash)
+    const second = this.#secondOf(hash)
     const bits = this.#bits[word] as number
-    if ((bits & mask) === mask) return
+    const others = this.#bits[second] as number
+    if ((bits & mask) === mask && (others & mask) === mask) return
     this.#bits[word] = bits | mask
+    this.#bits[second] = (this.#bits[second] as number) | mask
     this.#held++
   }
 
@@ -58,6 +63,10 @@ export class RecentIds {
 
   #wordOf(hash: number): number {
     return Math.imul(hash, 0x85ebca6b) >>> (Math.clz32(this.#bits.length) + 1)
+  }
+
+  #secondOf(hash: number): number {
+    return Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) >>> (Math.clz32(this.#bits.length) + 1)
   }
 
   /** FNV-1a; an id that is added was asked about just before. */

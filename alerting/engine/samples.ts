@@ -11,6 +11,8 @@ export const maxSamples = 100_000
 export function upTo(times: readonly number[], atMs: number): number {
   let low = 0
   let high = times.length
+  // The newest are asked for most.
+  if (high === 0 || (times[high - 1] as number) <= atMs) return high
   while (low < high) {
     const middle = (low + high) >>> 1
     if ((times[middle] as number) <= atMs) low = middle + 1
