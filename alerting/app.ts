@@ -135,6 +135,7 @@ class AlertingRole {
       this.active?.notifier.reconfigure(alerting)
       this.#deps = { ...this.#deps, config: { ...this.#deps.config, alerting } }
     }
+    await this.#book.readAhead(this.#deps.config.alerting)
     const before = this.#book.files()
     this.#book.reload(this.#deps.config.alerting)
     await this.active?.replaceRules(this.#book.rules())

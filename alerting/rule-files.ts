@@ -1,16 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { AlertingConfig } from '../runtime/config/schema-alerting.ts'
 import type { Problem } from '../runtime/errors.ts'
 import { expandGlobs } from './expand-globs.ts'
 import { suggestion } from '../runtime/config/suggest.ts'
-import {
-  type Overrides,
-  type ParseContext,
-  type ParsedFile,
-  parseOverrides,
-  parseRuleFile,
-} from './rules/parse-file.ts'
+import { type ParsedFile, parseOverrides, parseRuleFile } from './rules/parse-file.ts'
+import type { ParseContext } from './rules/parse-rule.ts'
+import type { Overrides } from './rules/rule-document.ts'
+import type { RulePieces } from './rules/rule-pieces.ts'
 
 /** One rule file as it lies on the disk. */
 export interface RuleFile {
@@ -46,33 +44,68 @@ export interface ReadOptions {
   readonly paths?: readonly string[] | undefined
   /** The overrides' text that is used instead of the file's. */
   readonly overridesText?: string | undefined
+  /** What was read before: of a rule that stands there as it stood, nothing is done anew. */
+  readonly pieces?: RulePieces
 }
 
 /** Reads and parses every rule file the configuration names, the overrides merged in. */
 export function readRuleFiles(
   config: RuleSettings,
   timezone = 'UTC',
-  { paths, overridesText }: ReadOptions = {},
+  { paths, overridesText, pieces }: ReadOptions = {},
 ): RuleFiles {
   const { files, missing } = expandGlobs(paths ?? config.rules)
   const problems: Problem[] = missing.map((file) => problem(file, 'alerting.rules', 'no such rule file'))
   const looked = new Set([...files, ...missing])
   if (config.overrides !== undefined) looked.add(config.overrides)
   const overrides = config.overrides === undefined ? undefined : readOverrides(config.overrides, overridesText)
-  const parse = (path: string, text: string) => {
-    const context: ParseContext = {
-      allowedLatenessMs: config.allowedLateness,
-      timezone,
-      keywords: (file) => readKeywords(resolveFrom(path, file), looked),
-      ...(overrides?.overrides && { overrides: overrides.overrides }),
-    }
-    return parseRuleFile(path, text, context)
-  }
+  const contextOf = contextsOf(config, timezone, overrides?.overrides, looked)
+  const parse = (path: string, text: string) => parseRuleFile(path, text, contextOf(path), pieces)
   const read = files.map((path) => readRuleFile(path, parse))
   if (overrides) problems.push(...overrides.problems)
   // Beside a few files, ids of the others are no mistake.
   if (overrides && !paths) problems.push(...strayOverrides(overrides.overrides, read))
   return { files: read, problems, parse, looked, ...(overrides && { overrides }) }
+}
+
+function contextsOf(
+  { allowedLateness }: RuleSettings,
+  timezone: string,
+  overrides: Overrides | undefined,
+  looked: Set<string>,
+): (path: string) => ParseContext {
+  return (path) => ({
+    allowedLatenessMs: allowedLateness,
+    timezone,
+    keywords: (file) => readKeywords(resolveFrom(path, file), looked),
+    ...(overrides && { overrides }),
+  })
+}
+
+const sliceMs = 10
+
+/** Reads what is new in the rule files into `pieces`, a few milliseconds at a time; what is wrong is told by `readRuleFiles`. */
+export async function readAhead(config: RuleSettings, timezone: string, pieces: RulePieces): Promise<void> {
+  const overrides = config.overrides === undefined ? undefined : readOverrides(config.overrides, undefined)
+  const contextOf = contextsOf(config, timezone, overrides?.overrides, new Set())
+  let sinceMs = performance.now()
+  for (const path of expandGlobs(config.rules).files) {
+    for (const _ of stepsOf(path, contextOf(path), pieces)) {
+      if (performance.now() - sinceMs < sliceMs) continue
+      await setImmediate()
+      sinceMs = performance.now()
+    }
+  }
+}
+
+function* stepsOf(path: string, context: ParseContext, pieces: RulePieces): Generator<undefined> {
+  let text: string
+  try {
+    text = decode(readFileSync(path))
+  } catch {
+    return
+  }
+  yield* pieces.steps(path, text, context)
 }
 
 /** An id that no rule has does nothing: told, since it is as a rule mistyped. */

@@ -160,7 +160,7 @@ class EventTimeEngine implements Engine {
 
   #route(): void {
     this.#composites.follow(this.#runtimes)
-    this.#routes = routeRules(this.#runtimes, this.#clocks, () => this.#nowMs)
+    this.#routes = routeRules(this.#runtimes, this.#clocks, () => this.#nowMs, this.#routes)
   }
 
   assign(topic: TopicName, partition: number): void {

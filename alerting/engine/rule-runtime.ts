@@ -132,7 +132,7 @@ export class RuleRuntime {
   edit(rule: Rule, nowMs: number): void {
     const before = this.rule
     this.rule = rule
-    if (before.maxKeys === rule.maxKeys && JSON.stringify(before.spec) === JSON.stringify(rule.spec)) return
+    if (before.maxKeys === rule.maxKeys && isSame(before.spec, rule.spec)) return
     this.#turns.edit(rule, this.#evaluatorOf(rule), nowMs)
   }
 
@@ -227,4 +227,8 @@ export class RuleRuntime {
     this.#context.changes.transition(transition)
     this.#context.decided(this.rule, transition)
   }
+}
+
+function isSame(before: Rule['spec'], after: Rule['spec']): boolean {
+  return before === after || JSON.stringify(before) === JSON.stringify(after)
 }

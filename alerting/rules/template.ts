@@ -28,6 +28,8 @@ const alertNames = new Set(['key', 'count', 'rule', 'severity', 'owner', 'value'
 
 /** Throws the template engine's own error where the text is no template. */
 export function compileTemplate(source: string): Template {
+  // Most summaries without a field of their own are plain text.
+  if (!/\{[{%]/.test(source)) return { source, fields: [], render: () => source }
   const parsed = liquid.parse(source)
   const fields = liquid
     .globalVariableSegmentsSync(parsed)

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import type { ParseContext } from '../parse-file.ts'
+import type { ParseContext } from '../parse-rule.ts'
 import { parseRuleFile } from '../parse-file.ts'
 import { importElastAlert } from './elastalert.ts'
 import { type ImportOptions, type Imported, type Remark, textOf } from './imported.ts'
