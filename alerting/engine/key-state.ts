@@ -121,7 +121,7 @@ export interface Evaluator {
   /** Answers why a hit changed nothing, else undefined. */
   take(turn: Turn, hit: Hit): SkipReason | undefined
   /** The steps of a sequence an event satisfies, as bits; 0 = it concerns the rule not at all. */
-  stepsOf?(event: ThumpEvent, topic: TopicName): number
+  readonly stepsOf?: (event: ThumpEvent, topic: TopicName) => number
   /** Decides what the passing of time settles, up to and including the watermark. */
   advance(turn: Turn, watermarkMs: number): void
   dueMs(state: KeyState): number
