@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../../runtime/config/schema.ts'
 import { UnavailableError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
-import { type ApiName, type BrokerLink, createLink, type Exchange, exchangeOf } from './kafkajs.ts'
+import { type ApiName, type BrokerLink, createLink, type Exchange, exchangeOf, sendOn } from './kafkajs.ts'
 
 export type KafkaConfig = Config['transport']['kafka']
 
@@ -99,7 +99,7 @@ export class KafkaClient {
       this.#connecting.set(connection, connecting)
       await connecting.finally(() => this.#connecting.delete(connection))
     }
-    return connection.send(make(link))
+    return sendOn(connection, make(link))
   }
 
   #candidates(node: number | undefined): string[] {

@@ -5,7 +5,6 @@ import loggers from 'kafkajs/src/loggers/index.js'
 import connectionPools from 'kafkajs/src/network/connectionPool.js'
 import requestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import socketFactories from 'kafkajs/src/network/socketFactory.js'
-import encoder from 'kafkajs/src/protocol/encoder.js'
 import protocolErrors from 'kafkajs/src/protocol/error.js'
 import protocolRequests from 'kafkajs/src/protocol/requests/index.js'
 import type { Logger } from '../../runtime/log.ts'
@@ -16,14 +15,16 @@ import type { Logger } from '../../runtime/log.ts'
  * is the only one that reaches into it.
  */
 
+interface Request {
+  readonly apiKey: number
+  readonly apiVersion: number
+  readonly apiName: string
+}
+
 /** `request` and `response` of one call, in the version both sides know. */
 export interface Exchange {
-  readonly request: {
-    readonly apiKey: number
-    readonly apiVersion: number
-    readonly apiName: string
-    encode(): Promise<unknown>
-  }
+  /** Its body by kafkajs's encoder, or in pieces that go to the socket as they are. */
+  readonly request: Request & ({ encode(): Promise<unknown> } | { readonly pieces: readonly Buffer[] })
   readonly response: { decode(raw: Buffer): Promise<unknown>; parse(decoded: never): Promise<unknown> }
 }
 
@@ -34,6 +35,10 @@ interface Connection {
   disconnect(): Promise<unknown>
   send(exchange: Exchange): Promise<unknown>
   rejectRequests(error: Error): void
+  readonly clientId: string
+  authenticate(): Promise<void>
+  nextCorrelationId(): number
+  readonly requestQueue: { push(request: object): void; maybeThrottle(ms: number): void }
 }
 
 /** One broker: connection 0 carries everything but fetches, which have connection 1 to themselves. */
@@ -75,7 +80,6 @@ export const apiKeys = {
 const Broker = broker as new (options: object) => BrokerLink
 const ConnectionPool = connectionPools as new (options: object) => object
 const RequestQueue = requestQueue as { readonly prototype: RequestQueuePrototype }
-const Encoder = encoder as new (size: number) => { writeBuffer(buffer: Buffer): unknown }
 const { requests } = protocolRequests as { readonly requests: Readonly<Record<ApiName, unknown>> }
 const { createLogger } = loggers as { readonly createLogger: (options: object) => object }
 const socketFactory = socketFactories as () => unknown
@@ -129,9 +133,45 @@ export function exchangeOf(link: BrokerLink, api: ApiName, args: object): Exchan
   return { request, response: { decode: (raw) => response.decode(raw), parse: async (decoded) => decoded } }
 }
 
-/** For requests that this transport encodes itself. */
-export function encoded(buffer: Buffer): unknown {
-  return new Encoder(buffer.length).writeBuffer(buffer)
+/** Sends the call on a connection that is open, and resolves with its answer. */
+export async function sendOn(connection: Connection, exchange: Exchange): Promise<unknown> {
+  const { request, response } = exchange
+  if (!('pieces' in request)) return await connection.send(exchange)
+  // A login that has run out is renewed, as kafkajs does before each request of its own.
+  await connection.authenticate()
+  const decoded = await response.decode(await sendPieces(connection, request, request.pieces))
+  connection.requestQueue.maybeThrottle((decoded as { clientSideThrottleTime: number }).clientSideThrottleTime)
+  return await response.parse(decoded as never)
+}
+
+/** kafkajs copies a request three times on its way to the socket; large ones go there in pieces, uncopied. */
+function sendPieces(connection: Connection, request: Request, pieces: readonly Buffer[]): Promise<Buffer> {
+  const { apiKey, apiVersion, apiName } = request
+  const correlationId = connection.nextCorrelationId()
+  const clientId = Buffer.from(connection.clientId)
+  const head = Buffer.alloc(14 + clientId.length)
+  head.writeInt32BE(pieces.reduce((sum, { length }) => sum + length, head.length - 4), 0)
+  head.writeInt16BE(apiKey, 4)
+  head.writeInt16BE(apiVersion, 6)
+  head.writeInt32BE(correlationId, 8)
+  head.writeInt16BE(clientId.length, 12)
+  clientId.copy(head, 14)
+  return new Promise((resolve, reject) => {
+    const answered = ({ payload }: { readonly payload: Buffer }) => resolve(payload)
+    connection.requestQueue.push({
+      entry: { apiKey, apiName, apiVersion, correlationId, resolve: answered, reject },
+      expectResponse: true,
+      requestTimeout: null,
+      sendRequest() {
+        const { socket } = connection
+        if (!socket || !connection.isConnected()) return reject(new Error('the connection was closed'))
+        // One system call for all of them.
+        socket.cork()
+        for (const piece of [head, ...pieces]) socket.write(piece)
+        socket.uncork()
+      },
+    })
+  })
 }
 
 /** Kafka's own name of an error code. */

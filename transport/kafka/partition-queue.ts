@@ -1,4 +1,5 @@
 import type { RejectReason, SendResult } from '../transport.ts'
+import { giveBack } from './batch-memory.ts'
 import type { Compression } from './codecs.ts'
 import { fitting, type PackedRun } from './packed-run.ts'
 import { type BatchItem, countOf, encodeBatch, itemBytes } from './record-batch.ts'
@@ -158,10 +159,12 @@ export class PartitionQueue {
     }
   }
 
+  /** The broker has answered: nothing reads the batch's bytes any more. */
   #take(): Batch {
     const batch = this.#batch
     if (!batch) throw new Error('no batch is under way')
     this.#batch = undefined
+    giveBack(batch.bytes)
     return batch
   }
 

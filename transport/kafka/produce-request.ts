@@ -1,4 +1,4 @@
-import { apiKeys, type BrokerLink, type Exchange, encoded, errorName } from './kafkajs.ts'
+import { apiKeys, type BrokerLink, type Exchange, errorName } from './kafkajs.ts'
 
 /** One batch for one partition, as encoded by record-batch.ts. */
 export interface PartitionBatch {
@@ -17,9 +17,8 @@ export interface PartitionAnswer {
 /** Produce with acks=all, versions 3 to 7; one entry a batch, for the broker answers by entry. */
 export function produceExchange(link: BrokerLink, batches: readonly PartitionBatch[], timeoutMs: number): Exchange {
   const apiVersion = Math.min(7, link.versions?.[apiKeys.Produce]?.maxVersion ?? 7)
-  const encode = async () => encoded(encodeProduce(batches, timeoutMs))
   return {
-    request: { apiKey: apiKeys.Produce, apiVersion, apiName: 'Produce', encode },
+    request: { apiKey: apiKeys.Produce, apiVersion, apiName: 'Produce', pieces: piecesOf(batches, timeoutMs) },
     response: {
       decode: async (raw) => decodeProduce(raw, apiVersion),
       parse: async (decoded: { answers: readonly PartitionAnswer[] }) => decoded.answers,
@@ -27,25 +26,25 @@ export function produceExchange(link: BrokerLink, batches: readonly PartitionBat
   }
 }
 
-function encodeProduce(batches: readonly PartitionBatch[], timeoutMs: number): Buffer {
-  let bytes = 12
-  for (const batch of batches) bytes += 2 + Buffer.byteLength(batch.topic) + 12 + batch.bytes.length
-  const buffer = Buffer.allocUnsafe(bytes)
-  buffer.writeInt16BE(-1, 0) // no transaction
-  buffer.writeInt16BE(-1, 2) // acks=all
-  buffer.writeInt32BE(timeoutMs, 4)
-  buffer.writeInt32BE(batches.length, 8)
-  let at = 12
-  for (const batch of batches) {
-    const length = buffer.write(batch.topic, at + 2)
-    buffer.writeInt16BE(length, at)
-    at += 2 + length
-    buffer.writeInt32BE(1, at)
-    buffer.writeInt32BE(batch.partition, at + 4)
-    buffer.writeInt32BE(batch.bytes.length, at + 8)
-    at += 12 + batch.bytes.copy(buffer, at + 12)
-  }
-  return buffer
+/** The batches themselves among what stands between them: nothing of them is copied. */
+function piecesOf(batches: readonly PartitionBatch[], timeoutMs: number): Buffer[] {
+  const head = Buffer.alloc(12)
+  head.writeInt16BE(-1, 0) // no transaction
+  head.writeInt16BE(-1, 2) // acks=all
+  head.writeInt32BE(timeoutMs, 4)
+  head.writeInt32BE(batches.length, 8)
+  return [head, ...batches.flatMap(({ topic, partition, bytes }) => [entryHead(topic, partition, bytes.length), bytes])]
+}
+
+function entryHead(topic: string, partition: number, bytes: number): Buffer {
+  const name = Buffer.from(topic)
+  const head = Buffer.alloc(14 + name.length)
+  head.writeInt16BE(name.length, 0)
+  name.copy(head, 2)
+  head.writeInt32BE(1, 2 + name.length)
+  head.writeInt32BE(partition, 6 + name.length)
+  head.writeInt32BE(bytes, 10 + name.length)
+  return head
 }
 
 /** `clientSideThrottleTime` is the name by which kafkajs's connection obeys a quota. */

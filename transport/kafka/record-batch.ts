@@ -1,4 +1,5 @@
 import { crc32c } from '@node-rs/crc32'
+import { batchMemory } from './batch-memory.ts'
 import { type Compression, compress, compressions, decompress } from './codecs.ts'
 import { type PackedRun, runBytes, timeAt, writeRun } from './packed-run.ts'
 import { readVarint, varintBytes, writeVarint } from './varint.ts'
@@ -65,7 +66,7 @@ export function encodeBatch(items: readonly BatchItem[], compression: Compressio
   const { baseMs, greatestMs, bytes, count } = measured(items)
   const isPlain = compression === 'none'
   const start = isPlain ? headerBytes : 0
-  const plain = isPlain ? Buffer.allocUnsafe(start + bytes) : roomFor(bytes)
+  const plain = isPlain ? batchMemory(start + bytes) : roomFor(bytes)
   let [at, delta] = [start, 0]
   for (const item of items) {
     at =
