@@ -38,12 +38,26 @@ export async function startThump({ brokers, topic, folder, live, compression }: 
   return { pid: running.pid, stop: () => running.stop() }
 }
 
-/** rsyslog as its manual tunes it: inotify, large batches, librdkafka left to batch by itself. */
-export async function startRsyslog({ brokers, topic, folder, live, compression }: ShipRequest): Promise<Shipper> {
+/** rsyslog as Debian packages it: its own settings for queues and batches, librdkafka's for the rest. */
+export const startRsyslog = (request: ShipRequest) => startRsyslogWith(request, '', [])
+
+/** rsyslog as its manual tunes it: large batches, librdkafka left to batch by itself. */
+export const startTunedRsyslog = (request: ShipRequest) =>
+  startRsyslogWith(
+    request,
+    'main_queue(queue.type="FixedArray" queue.size="100000" queue.dequeueBatchSize="4096" queue.workerThreads="1")',
+    ['linger.ms=5', 'queue.buffering.max.messages=200000'],
+  )
+
+async function startRsyslogWith(
+  { brokers, topic, folder, live, compression }: ShipRequest,
+  queue: string,
+  tuned: readonly string[],
+): Promise<Shipper> {
   const program = await ensureTool('rsyslogd')
   const work = join(folder, 'rsyslog')
   mkdirSync(work)
-  const params = ['acks=all', `compression.codec=${compression}`, 'linger.ms=5', 'queue.buffering.max.messages=200000']
+  const params = ['acks=all', `compression.codec=${compression}`, ...tuned]
   const file = join(work, 'rsyslog.conf')
   const started = join(work, 'started')
   writeFileSync(
@@ -52,7 +66,7 @@ export async function startRsyslog({ brokers, topic, folder, live, compression }
 module(load="imfile" mode="inotify")
 module(load="omkafka")
 template(name="line" type="string" string="%msg%")
-main_queue(queue.type="FixedArray" queue.size="100000" queue.dequeueBatchSize="4096" queue.workerThreads="1")
+${queue}
 input(type="imfile" File="${live}" Tag="rabbit")
 action(type="omkafka" broker=[${brokers.map((broker) => `"${broker}"`).join(',')}] topic="${topic}" template="line"
   partitions.auto="on" resubmitOnFailure="on" action.resumeRetryCount="-1" confParam=[${params.map((param) => `"${param}"`).join(',')}])

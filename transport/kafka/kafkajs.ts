@@ -150,7 +150,10 @@ function sendPieces(connection: Connection, request: Request, pieces: readonly B
   const correlationId = connection.nextCorrelationId()
   const clientId = Buffer.from(connection.clientId)
   const head = Buffer.alloc(14 + clientId.length)
-  head.writeInt32BE(pieces.reduce((sum, { length }) => sum + length, head.length - 4), 0)
+  head.writeInt32BE(
+    pieces.reduce((sum, { length }) => sum + length, head.length - 4),
+    0,
+  )
   head.writeInt16BE(apiKey, 4)
   head.writeInt16BE(apiVersion, 6)
   head.writeInt32BE(correlationId, 8)
