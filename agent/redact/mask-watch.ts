@@ -3,11 +3,10 @@ import { machineName } from './emails.ts'
 import { bytesEndWithSecretWord, isKeyEnd, special, specialPairs, specialSeconds } from './secret-signs.ts'
 
 /** What a byte may begin or end; most do nothing and are passed over. */
-const digit = 1
-const separator = 2
-const at = 3
-const slash = 4
-const high = 5
+const separator = 1
+const at = 2
+const slash = 3
+const high = 4
 
 const kinds = new Uint8Array(256)
 for (let code = 0; code < 256; code++) kinds[code] = kindOf(code)
@@ -15,7 +14,6 @@ for (let code = 0; code < 256; code++) kinds[code] = kindOf(code)
 function kindOf(code: number): number {
   const text = String.fromCharCode(code)
   if (code >= 128 || code === 0) return high
-  if (/\d/.test(text)) return digit
   if (/[=:,]/.test(text)) return separator
   if (text === '@') return at
   return text === '/' ? slash : 0
@@ -26,7 +24,7 @@ const domain = /^[A-Za-z0-9-]+\.[A-Za-z0-9.-]*[A-Za-z]{2}/
 const webhook = 'hooks.slack.com/services'
 
 /** Every line takes the careful way. */
-export const watchAll: Watch = { concerns: () => true, look: () => -1 }
+export const watchAll: Watch = { concerns: () => true, look: () => true }
 
 /**
  * Watches a line's bytes for what may be masked, without making a text of them. It may say yes too often (a line then
@@ -36,41 +34,41 @@ export function createMaskWatch(builtin: readonly string[]): Watch {
   const on = new Set(builtin)
   if (on.has('passports') || on.has('licences') || on.has('accounts')) return watchAll
   const hasSecrets = on.has('secrets')
-  const hasNumbers = on.has('cards') || on.has('rrn') || on.has('phones')
-  const isWatched = new Uint8Array(6)
+  const isWatched = new Uint8Array(5)
   isWatched[high] = 1
-  isWatched[digit] = hasNumbers ? 1 : 0
   isWatched[at] = on.has('emails') ? 1 : 0
   isWatched[separator] = isWatched[slash] = hasSecrets ? 1 : 0
   const concernsByte = (byte: number) => isWatched[kinds[byte] as number] === 1
-  const isSpecial = (pair: number) => hasSecrets && (specialPairs[pair] === 1 || specialSeconds[pair] === 1)
+  const isSpecial = (first: number, second: number) =>
+    specialPairs[first * 256 + second] === 1 || specialSeconds[first * 256 + second] === 1 || second === backslash
+  const lookAt = (bytes: Uint8Array, start: number, index: number, end: number): boolean => {
+    const kind = kinds[bytes[index] as number] as number
+    if (isWatched[kind] !== 1) return false
+    if (kind === high) return true
+    return kind === at ? isAddress(bytes, start, index, end) : isSecret(kind, bytes, start, index, end)
+  }
   return {
-    concerns: (first, second) => concernsByte(first) || concernsByte(second) || isSpecial(first * 256 + second),
-    look(bytes, start, from, to, end) {
-      if (hasSecrets && (startsSpecial(bytes, start, to - 3, end) || startsSpecial(bytes, start, to - 2, end)))
-        return -1
-      let index = from > start ? from : start
-      const stop = to < end ? to : end
-      for (; index < stop; index++) {
-        const kind = kinds[bytes[index] as number] as number
-        if (isWatched[kind] !== 1) continue
-        if (kind === high) return -1
-        if (kind === digit) {
-          index = endOfDigits(bytes, start, index, end)
-          if (index === -1) return -1
-        } else if (kind === at) {
-          if (isAddress(bytes, start, index, end)) return -1
-        } else if (isSecret(kind, bytes, start, index, end)) return -1
-      }
-      return index
-    },
+    concerns: (first, second) =>
+      concernsByte(first) || concernsByte(second) || (hasSecrets && isSpecial(first, second)),
+    look: (bytes, start, index, end) =>
+      (index >= start && lookAt(bytes, start, index, end)) ||
+      (index + 1 < end && lookAt(bytes, start, index + 1, end)) ||
+      (hasSecrets && bearsSpecial(bytes, start, index, end)),
+    ...((on.has('cards') || on.has('rrn') || on.has('phones')) && { rows: { leastDigits: 9, look: endOfDigits } }),
   }
 }
 
-/** Of a sign that stands at an odd place, its second and third byte are the pair that is looked at. */
-function startsSpecial(bytes: Uint8Array, start: number, index: number, end: number): boolean {
-  if (index < start || specialPairs[(bytes[index] as number) * 256 + (bytes[index + 1] as number)] !== 1) return false
-  return specialAtStart.test(slice(bytes, index, Math.min(end, index + 10)))
+const backslash = 0x5c
+
+/** Does a sign begin with the pair at `index`, or one byte before it, or with its second byte? */
+function bearsSpecial(bytes: Uint8Array, start: number, index: number, end: number): boolean {
+  for (let from = Math.max(start, index - 1); from <= index + 1 && from < end; from++)
+    if (
+      specialPairs[(bytes[from] as number) * 256 + (bytes[from + 1] as number)] === 1 &&
+      specialAtStart.test(slice(bytes, from, Math.min(end, from + 10)))
+    )
+      return true
+  return false
 }
 
 function slice(bytes: Uint8Array, start: number, end: number): string {

@@ -18,9 +18,7 @@ function pairsOf(from: number): Uint8Array {
     for (const first of cases)
       for (const second of cases) pairs[first.charCodeAt(from) * 256 + second.charCodeAt(from + 1)] = 1
   }
-  // `\0`, and whatever follows it.
-  if (from === 0) pairs[0x5c * 256 + 0x30] = 1
-  else pairs.fill(1, 0x30 * 256, 0x31 * 256)
+  if (from === 0) pairs[0x5c * 256 + 0x30] = 1 // \0
   return pairs
 }
 

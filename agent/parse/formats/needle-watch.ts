@@ -6,7 +6,7 @@ interface Anchored {
   readonly offset: number
 }
 
-/** Numbers, and what may stand between them: whoever looks for those steps over whole rows. */
+/** Numbers, and what may stand between them: rows of those are stepped over. */
 const isInNumber = (byte: number) => (byte >= 48 && byte <= 57) || ' -.()'.includes(String.fromCharCode(byte))
 
 /**
@@ -30,12 +30,11 @@ export function createNeedleWatch(needles: readonly string[], usual: string): Wa
   }
   return {
     concerns: (first, second) => anchored.has(first * 256 + second),
-    look(bytes, start, _at, to, end) {
-      const place = to - 2
-      const candidates = place < 0 ? undefined : anchored.get(pairAt(bytes, place))
+    look(bytes, start, index, end) {
+      const candidates = index < 0 ? undefined : anchored.get(pairAt(bytes, index))
       if (candidates)
-        for (const { needle, offset } of candidates) if (isAt(needle, bytes, place - offset, start, end)) return -1
-      return to
+        for (const { needle, offset } of candidates) if (isAt(needle, bytes, index - offset, start, end)) return true
+      return false
     },
   }
 }

@@ -2,11 +2,14 @@
 export interface Watch {
   /** Is a pair of neighbours worth a look? */
   readonly concerns: (first: number, second: number) => boolean
-  /**
-   * Looks at the bytes from `at` to `to`, of which the last two are such a pair; what lies around them in [start, end) may
-   * be looked at as well. -1 is a yes, else how far it has looked.
-   */
-  readonly look: (bytes: Uint8Array, start: number, at: number, to: number, end: number) => number
+  /** Looks at the pair at `index`, and at what is around it in [start, end). True is a yes. */
+  readonly look: (bytes: Uint8Array, start: number, index: number, end: number) => boolean
+  /** Asks about rows of digits, between two of which stand up to three of ` -.()`, once one has so many digits. */
+  readonly rows?: {
+    readonly leastDigits: number
+    /** Looks at the row that goes on from `index`: -1 is a yes, else the place of its last digit. */
+    readonly look: (bytes: Uint8Array, start: number, index: number, end: number) => number
+  }
 }
 
 export type PairScan = (bytes: Uint8Array, start: number, end: number) => number
@@ -15,62 +18,106 @@ const first = 1
 const second = 2
 /** Beside the watches' bits: a byte that JSON text does not take as it is. */
 export const needsEscape = 4
+const all = first | second | needsEscape
+/** A pair's digits: both; the one beside a gap; the one that begins a row; the one that ends it. */
+const twoDigits = 8
+const oneDigit = 16
+const rowBegins = 32
+const rowEnds = 64
+const anyDigit = twoDigits | oneDigit | rowBegins | rowEnds
 
 const isEscaped = (byte: number) => byte < 0x20 || byte === 0x22 || byte === 0x5c || byte >= 0x80
+const isDigit = (byte: number) => byte >= 48 && byte <= 57
+const isGap = (byte: number) => byte === 32 || byte === 45 || byte === 46 || byte === 40 || byte === 41
+const noPlace = -9
 
 /**
  * Asks two watches in one pass over a range of bytes, two bytes a step: a yes of the first is bit 1, of the second bit 2.
- * The second's yes ends the pass, with all bits set. `second` may step over no byte that begins a pair of `first`'s.
+ * The second's yes ends the pass, with all bits set; only the second's rows are looked at.
  */
 export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
-  const [{ look: lookFirst }, { look: lookSecond }] = watches
+  const [{ look: lookFirst }, { look: lookSecond, rows }] = watches
   const table = tableOf(watches)
-  let known: Uint8Array | undefined
-  let words: Uint16Array = new Uint16Array(0)
-  let shift = 0
+  const leastDigits = rows?.leastDigits ?? Number.POSITIVE_INFINITY
+  const memory = new PairMemory()
   return (given, from, to) => {
     let [bytes, start, end] = [given, from, to]
-    if (known !== bytes) {
-      known = bytes
-      shift = bytes.byteOffset
-      words = new Uint16Array(bytes.buffer, 0, bytes.buffer.byteLength >> 1)
-    }
-    if (shift + end > 2 * words.length) {
+    if (!memory.hold(bytes, end)) {
       // The memory's last, odd byte has no neighbour: a copy has.
       bytes = new Uint8Array(end - start + 2)
       bytes.set(given.subarray(start, end))
       ;[start, end] = [0, end - start]
-      known = bytes
-      shift = 0
-      words = new Uint16Array(bytes.buffer, 0, bytes.length >> 1)
+      memory.hold(bytes, end)
     }
-    let found = 0
-    let seen = start
+    const { words, shift } = memory
+    let [found, digits, digitPlace, rowAt, seen] = [0, 0, noPlace, 0, 0]
     const last = (shift + end - 1) >> 1
     for (let place = (shift + start) >> 1; place <= last; place++) {
       const bits = table[words[place] as number] as number
       if (bits === 0) continue
       const index = 2 * place - shift
-      if ((bits & first) !== 0 && (found & first) === 0 && lookFirst(bytes, start, index, index + 2, end) === -1)
-        found |= first
-      if ((bits & second) !== 0 && seen < index + 2) {
-        const at = lookSecond(bytes, start, seen > index ? seen : index, index + 2, end)
-        if (at === -1) return first | second | needsEscape
-        seen = at
-        if (at > index + 2) place = ((shift + at) >> 1) - 1
+      if ((bits & all) !== 0) {
+        if ((bits & first) !== 0 && (found & first) === 0 && lookFirst(bytes, start, index, end)) found |= first
+        if ((bits & second) !== 0 && lookSecond(bytes, start, index, end)) return all
+        if ((bits & needsEscape) !== 0 && isEscapedAt(bytes, start, index, end)) found |= needsEscape
       }
-      if (
-        (bits & needsEscape) !== 0 &&
-        ((index >= start && isEscaped(bytes[index] as number)) ||
-          (index + 1 < end && isEscaped(bytes[index + 1] as number)))
-      )
-        found |= needsEscape
+      if ((bits & anyDigit) === 0) continue
+      if (index < seen) {
+        // The last digit of a row that was looked at.
+        digitPlace = noPlace
+        continue
+      }
+      const distance = place - digitPlace
+      if ((bits & rowBegins) !== 0) {
+        digits = 1
+        rowAt = index + 1
+      } else {
+        if (distance > 2 || (distance === 2 && !isGapPair(words[place - 1] as number))) {
+          digits = 0
+          rowAt = index
+        }
+        digits += (bits & twoDigits) === 0 ? 1 : 2
+      }
+      if (digits < leastDigits) {
+        digitPlace = (bits & rowEnds) === 0 ? place : noPlace
+        continue
+      }
+      const lastDigit = rows?.look(bytes, start, Math.max(rowAt, seen, start), end) ?? -1
+      if (lastDigit === -1) return all
+      digitPlace = noPlace
+      seen = lastDigit + 1
+      place = ((shift + seen) >> 1) - 1
     }
     return found
   }
 }
 
-/** By two bytes as they stand in memory, the first the lower one: whose look they are worth. */
+/** The bytes seen as pairs: the view is kept as long as the bytes are the same. */
+class PairMemory {
+  #bytes: Uint8Array | undefined
+  words: Uint16Array = new Uint16Array(0)
+  /** Where in the words' memory the bytes begin. */
+  shift = 0
+
+  /** False where the pairs do not reach to `end`. */
+  hold(bytes: Uint8Array, end: number): boolean {
+    if (this.#bytes !== bytes) {
+      this.#bytes = bytes
+      this.shift = bytes.byteOffset
+      this.words = new Uint16Array(bytes.buffer, 0, bytes.buffer.byteLength >> 1)
+    }
+    return this.shift + end <= 2 * this.words.length
+  }
+}
+
+function isEscapedAt(bytes: Uint8Array, start: number, index: number, end: number): boolean {
+  if (index >= start && isEscaped(bytes[index] as number)) return true
+  return index + 1 < end && isEscaped(bytes[index + 1] as number)
+}
+
+const isGapPair = (pair: number): boolean => isGap(pair & 255) && isGap(pair >> 8)
+
+/** By two bytes as they stand in memory, the first the lower one. */
 function tableOf([one, other]: readonly [Watch, Watch]): Uint8Array {
   const table = new Uint8Array(1 << 16)
   for (let pair = 0; pair < table.length; pair++) {
@@ -78,12 +125,18 @@ function tableOf([one, other]: readonly [Watch, Watch]): Uint8Array {
     table[pair] =
       (one.concerns(low, high) ? first : 0) |
       (other.concerns(low, high) ? second : 0) |
-      (isEscaped(low) || isEscaped(high) ? needsEscape : 0)
+      (isEscaped(low) || isEscaped(high) ? needsEscape : 0) |
+      (other.rows ? digitsOf(low, high) : 0)
   }
   return table
 }
 
-const nothing: Watch = { concerns: () => false, look: (_bytes, _start, _at, to) => to }
+function digitsOf(low: number, high: number): number {
+  if (isDigit(low)) return isDigit(high) ? twoDigits : isGap(high) ? oneDigit : oneDigit | rowEnds
+  return isDigit(high) ? (isGap(low) ? oneDigit : rowBegins) : 0
+}
+
+const nothing: Watch = { concerns: () => false, look: () => false }
 
 /** The same for one watch. */
 export function createScan(watch: Watch): (bytes: Uint8Array, start: number, end: number) => boolean {
