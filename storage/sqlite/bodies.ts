@@ -14,30 +14,39 @@ export class BodyWriter {
   #first = 0
   #lines: string[] = []
   #bytes = 0
+  #fromMs = Infinity
+  #untilMs = -Infinity
 
   constructor(database: DatabaseSync) {
-    this.#insert = database.prepare('INSERT INTO bodies (first, lines) VALUES (?, ?)')
+    this.#insert = database.prepare('INSERT INTO bodies (first, from_ms, until_ms, lines) VALUES (?, ?, ?, ?)')
   }
 
   /** `rowid` follows the one before it, or `flush` was called between. */
-  add(rowid: number, json: string): void {
+  add(rowid: number, atMs: number, json: string): void {
     if (this.#lines.length > 0 && rowid !== this.#first + this.#lines.length) this.flush()
     if (this.#lines.length === 0) this.#first = rowid
     // Outside its strings JSON may hold line ends; inside it cannot.
     this.#lines.push(json.includes('\n') ? JSON.stringify(JSON.parse(json)) : json)
     this.#bytes += json.length
+    this.#fromMs = Math.min(this.#fromMs, atMs)
+    this.#untilMs = Math.max(this.#untilMs, atMs)
     if (this.#lines.length >= maxEvents || this.#bytes >= maxBytes) this.flush()
   }
 
   /** At the end of every transaction. */
   flush(): void {
-    if (this.#lines.length > 0) this.#insert.run(this.#first, zstdCompressSync(this.#lines.join('\n'), { params }))
+    if (this.#lines.length > 0) {
+      const lines = zstdCompressSync(this.#lines.join('\n'), { params })
+      this.#insert.run(this.#first, this.#fromMs, this.#untilMs, lines)
+    }
     this.forget()
   }
 
   forget(): void {
     this.#lines = []
     this.#bytes = 0
+    this.#fromMs = Infinity
+    this.#untilMs = -Infinity
   }
 }
 

@@ -10,6 +10,7 @@ import { type Day, dayPath, startOf } from './day-files.ts'
 import { formatVersion, OtherFormatError, versionOf } from './schema.ts'
 import { severalId } from './terms.ts'
 import { type DayTerms, maxListed, type Sql, toSql } from './to-sql.ts'
+import { countWords, matchOf } from './word-counts.ts'
 
 /** Where a page ended: time, sequence, id. */
 export type Cursor = readonly [number, number, string]
@@ -70,6 +71,8 @@ export class DayReader {
   }
 
   count(query: QueryNode, range: TimeRange): number {
+    const byWords = this.#byWords(query, range, Number.MAX_SAFE_INTEGER)
+    if (byWords) return [...byWords.values()].reduce((sum, count) => sum + count, 0)
     const where = this.#where(query, range)
     // Events that must be read are read as they lie: in the order of another index every one would be a pack of its own.
     const by = !isByIndex(where) && where.text.includes('thump_') ? 'INDEXED BY by_time' : ''
@@ -102,6 +105,8 @@ export class DayReader {
 
   /** Buckets begin at multiples of `bucketMs` since the epoch; only those that hold something. */
   histogram(query: QueryNode, range: TimeRange, bucketMs: number): Array<{ atMs: number; count: number }> {
+    const byWords = this.#byWords(query, range, bucketMs)
+    if (byWords) return Array.from(byWords, ([bucket, count]) => ({ atMs: bucket * bucketMs, count }))
     const first = Math.floor(Math.max(range.sinceMs ?? this.#startMs, this.#startMs) / bucketMs)
     const last = Math.floor((Math.min(range.untilMs ?? Infinity, this.#startMs + dayMs) - 1) / bucketMs)
     const where = this.#where(query, range)
@@ -118,6 +123,21 @@ export class DayReader {
       [first * bucketMs, bucketMs, ...where.params],
     )
     return grouped.map(({ rest, count }) => ({ atMs: (first + rest) * bucketMs, count }))
+  }
+
+  /** By bucket, where the full-text index alone can tell. */
+  #byWords(query: QueryNode, range: TimeRange, bucketMs: number): ReadonlyMap<number, number> | undefined {
+    const match = matchOf(query)
+    if (match === undefined) return undefined
+    const sinceMs = Math.max(range.sinceMs ?? this.#startMs, this.#startMs)
+    const untilMs = Math.min(range.untilMs ?? Infinity, this.#startMs + dayMs)
+    // Between two statements the writer may write.
+    this.#database.exec('BEGIN')
+    try {
+      return countWords(this.#database, match, { sinceMs, untilMs }, bucketMs)
+    } finally {
+      this.#database.exec('COMMIT')
+    }
   }
 
   close(): void {

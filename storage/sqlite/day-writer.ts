@@ -118,7 +118,7 @@ export class DayWriter {
     const terms = columnValues(event).map((value) => this.#terms.idOf(value))
     const added = this.#insert.run(atMs, sequence, this.#terms.idOf(topic), ...terms, id)
     if (added.changes === 0) return false
-    this.#bodies.add(Number(added.lastInsertRowid), json)
+    this.#bodies.add(Number(added.lastInsertRowid), atMs, json)
     const { message } = event
     if (typeof message === 'string') this.#words.run(added.lastInsertRowid, bigrams(message))
     return true

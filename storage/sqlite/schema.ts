@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { columns, indexed } from './columns.ts'
 
 /** Grows with every change that an older Thump could not read. */
-export const formatVersion = 3
+export const formatVersion = 4
 
 export const columnNames: readonly string[] = Object.values(columns)
 
@@ -17,7 +17,9 @@ const tables = `
   ${Object.keys(indexed)
     .map((name) => `CREATE INDEX by_${name} ON events (${name}, at_ms, seq) WHERE ${name} IS NOT NULL;`)
     .join('\n')}
-  CREATE TABLE bodies (first INTEGER PRIMARY KEY, lines BLOB NOT NULL);
+  CREATE TABLE bodies (
+    first INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, lines BLOB NOT NULL);
+  CREATE INDEX by_span ON bodies (first, from_ms, until_ms);
   CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, detail=full, tokenize='ascii');
   INSERT INTO words (words, rank) VALUES ('automerge', 12);`
 
