@@ -5,14 +5,13 @@ import { Shutdown } from '../runtime/shutdown.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { formatQueryError, parseQuery } from '../storage/query/parse.ts'
 import type { QueryNode } from '../storage/query/query.ts'
-import { relatedTo } from '../storage/query/related.ts'
-import type { EventSearch, TimeRange } from '../storage/storage.ts'
+import type { EventSearch, RelatedPage, TimeRange } from '../storage/storage.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
 import { createEventPrinter } from './event-printer.ts'
 import { attributed, withoutBackground } from './event-view.ts'
 import { printHistogram, printTop } from './events-figures.ts'
 import { followLive } from './events-follow.ts'
-import { newest } from './newest.ts'
+import { newest, newestOf } from './newest.ts'
 import { count } from './progress.ts'
 import { parseWhen } from './when.ts'
 
@@ -111,14 +110,16 @@ async function answer(question: Question): Promise<void> {
       asked: question.asked,
       shutdown: question.shutdown,
     })
-  const around = argv.related === undefined ? { query, range } : await aroundOf(argv.related, question)
-  if (!around) return
-  const found = await newest(search, around.query, around.range, argv.limit)
+  const found =
+    argv.related === undefined
+      ? { ...(await newest(search, query, range, argv.limit)), query, range }
+      : await newestAround(argv.related, question)
+  if (!found) return
   const print = createEventPrinter({ output, utc, nowMs: systemClock() }, context)
   for (const event of argv.all ? found.events : await attributed(search, found.events)) print(event)
-  if (found.events.length === 0) await explainEmptiness(question, around.range)
+  if (found.events.length === 0) await explainEmptiness(question, found.range)
   else if (found.hasMore && output === 'text' && context.isTty) {
-    const all = await search.count(around.query, around.range, AbortSignal.timeout(60_000))
+    const all = await search.count(found.query, found.range, AbortSignal.timeout(60_000))
     context.err.write(`the newest ${count(found.events.length)} of ${count(all)}; for more: --limit, or thump export\n`)
   }
 }
@@ -145,14 +146,15 @@ function rangeOf({ since, until }: EventsArgs): Required<TimeRange> | string {
   return sinceMs < untilMs ? { sinceMs, untilMs } : `--since ${since} is not before --until ${until ?? 'now'}`
 }
 
-/** Where the event of that id is, and what to ask for what happened around it. */
-async function aroundOf(id: string, { search, context }: Question): Promise<ReturnType<typeof relatedTo>> {
-  const query: QueryNode = { kind: 'field', path: 'event.id', value: id, isPattern: false }
-  const patience = AbortSignal.timeout(60_000)
-  const { events } = await search.search({ query, sort: 'desc', limit: 1 }, patience)
-  const around = events[0] && relatedTo(events[0])
-  if (around) return around
-  const why = events[0] ? 'names no connection, queue or user' : 'is not stored'
+/** What happened around the event of that id, and what was asked for it. */
+async function newestAround(id: string, { search, context, argv }: Question) {
+  let last: RelatedPage | undefined
+  const found = await newestOf(async (page, signal) => {
+    last = await search.related({ ...page, id }, signal)
+    return last.kind === 'found' ? last : { events: [] }
+  }, argv.limit)
+  if (last?.kind === 'found') return { ...found, query: last.query, range: last.range }
+  const why = last?.kind === 'nothing-shared' ? 'names no connection, queue or user' : 'is not stored'
   context.err.write(`thump: the event ${id} ${why}; ids are shown by: thump events --output json\n`)
   process.exitCode = 1
   return undefined

@@ -6,10 +6,15 @@ import { Shutdown } from '../runtime/shutdown.ts'
 import { type DayMigrated, migrateDays } from '../storage/migrate/migrate-days.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import type { Context } from './context.ts'
+import { type Migration, recordEnd, recordStart } from './migrate-audit.ts'
 import { count, createProgress } from './progress.ts'
 
 /** Answers whether everything was carried. */
-export async function migrateToElasticsearch(context: Context, signal: AbortSignal): Promise<boolean> {
+export async function migrateToElasticsearch(
+  context: Context,
+  reason: string | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { config, log, err } = context
   const dir = join(config.dataDir, 'events')
   if (!existsSync(dir)) {
@@ -23,6 +28,8 @@ export async function migrateToElasticsearch(context: Context, signal: AbortSign
     const deps = { log, metrics: createMetrics(), now: systemClock }
     const { store } = shutdown.own('storage', await openStorage(target, deps))
     await store.setup(signal)
+    const migration: Migration = { to: 'elasticsearch', target: nodes.join(', '), reason }
+    await recordStart(context, migration)
     const progress = createProgress(context)
     const done: DayMigrated[] = []
     const migrating = migrateDays(
@@ -41,7 +48,10 @@ export async function migrateToElasticsearch(context: Context, signal: AbortSign
       done.push(result)
       progress.line(sentenceOf(result))
     }
-    return tellWhole(done, nodes, err)
+    const isWhole = tellWhole(done, nodes, err)
+    const stored = done.reduce((sum, result) => sum + (result.kind === 'carried' ? result.stored : 0), 0)
+    await recordEnd(context, migration, { what: 'events', carried: stored, isWhole })
+    return isWhole
   } finally {
     await shutdown.run(AbortSignal.timeout(10_000))
   }

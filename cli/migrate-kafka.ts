@@ -12,13 +12,18 @@ import { openJournal } from '../transport/migrate/journal.ts'
 import { migrateLog } from '../transport/migrate/migrate-log.ts'
 import { openTransport, topicNamesOf } from '../transport/open-transport.ts'
 import type { Context } from './context.ts'
+import { type Migration, recordEnd, recordStart } from './migrate-audit.ts'
 import { count, createProgress } from './progress.ts'
 
 const patienceMs = 15_000
 const backoff = { baseMs: 200, maxMs: 2000 }
 
 /** Answers whether everything was carried. */
-export async function migrateToKafka(context: Context, signal: AbortSignal): Promise<boolean> {
+export async function migrateToKafka(
+  context: Context,
+  reason: string | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { config, log, err } = context
   const dir = join(config.dataDir, 'log')
   if (!existsSync(dir)) {
@@ -36,6 +41,9 @@ export async function migrateToKafka(context: Context, signal: AbortSignal): Pro
     await untilThere(groups, kafka.brokers, signal)
     const transport = shutdown.own('kafka', await openTransport(target, deps))
     const producer = shutdown.own('producer', await transport.createProducer())
+    const migration: Migration = { to: 'kafka', target: kafka.brokers.join(', '), reason }
+    // Left beside the stopped log, it is carried with the rest.
+    await recordStart(context, migration)
     const progress = createProgress(context)
     const statePath = join(config.dataDir, 'alerting', 'state.db')
     const { records, refused, lostOffsets } = await migrateLog(
@@ -57,7 +65,9 @@ export async function migrateToKafka(context: Context, signal: AbortSignal): Pro
     const end = trouble.length > 0 ? `; ${trouble.join(', ')}` : ''
     progress.line(`${count(records)} records carried to ${kafka.brokers.join(', ')}${end}`)
     progress.line(`the groups ${kafka.group}-forwarder and ${kafka.group}-alerting stand where they stood here`)
-    return trouble.length === 0
+    const isWhole = trouble.length === 0
+    await recordEnd(context, migration, { what: 'records', carried: records, isWhole }, producer)
+    return isWhole
   } finally {
     await shutdown.run(AbortSignal.timeout(10_000))
   }

@@ -51,9 +51,23 @@ export interface SearchPage {
   readonly unreadable?: readonly string[]
 }
 
+export interface RelatedRequest extends Pick<SearchRequest, 'sort' | 'limit' | 'after'> {
+  /** `event.id` of the one in the middle. */
+  readonly id: string
+}
+
+export type RelatedPage =
+  /** With what was asked, for who counts or goes on. */
+  | (SearchPage & { readonly kind: 'found'; readonly query: QueryNode; readonly range: Required<TimeRange> })
+  | ({ readonly kind: 'not-stored' } & Pick<SearchPage, 'unreadable'>)
+  /** The event names no connection, queue or user. */
+  | { readonly kind: 'nothing-shared' }
+
 export interface EventSearch {
   /** Ordered by time, then `event.sequence`, then id; pages go on exactly where the one before ended. */
   search(request: SearchRequest, signal: AbortSignal): Promise<SearchPage>
+  /** What happened within an hour of an event: on its connection, else at its queue, else by its user; itself included. */
+  related(request: RelatedRequest, signal: AbortSignal): Promise<RelatedPage>
   /** Exact, also past 10,000. */
   count(query: QueryNode, range: TimeRange, signal: AbortSignal): Promise<number>
   top(

@@ -1,6 +1,7 @@
 import type { ThumpEvent } from '../../event/event.ts'
 import { RejectedError } from '../../runtime/errors.ts'
 import type { QueryNode } from '../query/query.ts'
+import { searchRelated } from '../query/related.ts'
 import type { EventSearch, SearchPage, SearchRequest, TimeRange } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
 import { fieldType, runtimeFields } from './field-types.ts'
@@ -37,7 +38,7 @@ export function createSearch(requests: Requests, prefix: string, dialect: Dialec
     // None at all where no index exists yet.
     return answer.aggregations?.['asked']?.buckets ?? []
   }
-  return {
+  const self: EventSearch = {
     async search(request, signal) {
       const events: ThumpEvent[] = []
       let page: SearchPage = { events, ...(request.after !== undefined && { next: request.after }) }
@@ -48,6 +49,7 @@ export function createSearch(requests: Requests, prefix: string, dialect: Dialec
       } while (page.next !== undefined && events.length < request.limit)
       return { ...page, events }
     },
+    related: (request, signal) => searchRelated(self, request, signal),
     async count(query, range, signal) {
       const answer = await send({ ...queryBody({ query, range }, dialect), size: 0, track_total_hits: true }, signal)
       return answer.hits.total?.value ?? 0
@@ -68,6 +70,7 @@ export function createSearch(requests: Requests, prefix: string, dialect: Dialec
       return buckets.map(({ key, doc_count: count }) => ({ atMs: Number(key), count }))
     },
   }
+  return self
 }
 
 interface Asked {

@@ -1,5 +1,5 @@
 import type { ThumpEvent } from '../../event/event.ts'
-import type { TimeRange } from '../storage.ts'
+import type { EventSearch, RelatedPage, RelatedRequest, TimeRange } from '../storage.ts'
 import type { QueryNode } from './query.ts'
 
 /** A connection may live long: so much of it is looked at around the event. */
@@ -24,4 +24,20 @@ export function relatedTo(event: ThumpEvent): { query: QueryNode; range: Require
   const atMs = Date.parse(event['@timestamp'])
   const query: QueryNode = nodes.length === 1 && nodes[0] ? nodes[0] : { kind: 'or', nodes }
   return { query, range: { sinceMs: atMs - aroundMs, untilMs: atMs + aroundMs + 1 } }
+}
+
+/** `EventSearch.related`, by means of its search. */
+export async function searchRelated(
+  { search }: Pick<EventSearch, 'search'>,
+  { id, ...page }: RelatedRequest,
+  signal: AbortSignal,
+): Promise<RelatedPage> {
+  const itself: QueryNode = { kind: 'field', path: 'event.id', value: id, isPattern: false }
+  const { events, unreadable } = await search({ query: itself, sort: 'desc', limit: 1 }, signal)
+  const [event] = events
+  if (!event) return { kind: 'not-stored', ...(unreadable && { unreadable }) }
+  const around = relatedTo(event)
+  if (!around) return { kind: 'nothing-shared' }
+  const { query, range } = around
+  return { kind: 'found', ...around, ...(await search({ ...range, ...page, query }, signal)) }
 }

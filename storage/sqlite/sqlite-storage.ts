@@ -1,6 +1,7 @@
 import type { ThumpEvent } from '../../event/event.ts'
 import { Shutdown, type Started } from '../../runtime/shutdown.ts'
 import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
+import { searchRelated } from '../query/related.ts'
 import type { EventSearch, EventStore, Storage, StoreItem } from '../storage.ts'
 import type { UnreadableDay } from './messages.ts'
 import { startVerifier } from './verifier.ts'
@@ -94,7 +95,7 @@ function readOnly(): RetainingStore {
 }
 
 function searchOf(reader: WorkerClient, onUnreadable: (days: readonly UnreadableDay[]) => void): EventSearch {
-  return {
+  const self: EventSearch = {
     async search({ query, sort, limit, after, ...range }, signal) {
       const request = { op: 'search', query, range, sort, limit, after } as const
       const { events, next, unreadable } = await reader.ask(request, signal)
@@ -103,6 +104,7 @@ function searchOf(reader: WorkerClient, onUnreadable: (days: readonly Unreadable
       const missing = unreadable.map(({ day, reason }) => `${day} (${reason})`)
       return { events: parsed, ...(next !== undefined && { next }), ...(missing.length > 0 && { unreadable: missing }) }
     },
+    related: (request, signal) => searchRelated(self, request, signal),
     async count(query, range, signal) {
       const { count, unreadable } = await reader.ask({ op: 'count', query, range }, signal)
       onUnreadable(unreadable)
@@ -119,4 +121,5 @@ function searchOf(reader: WorkerClient, onUnreadable: (days: readonly Unreadable
       return buckets
     },
   }
+  return self
 }

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { parse, stringify } from 'yaml'
+import { eventually } from '../servers/eventually.ts'
 import { runThump, thump, type ThumpProcess } from '../servers/run-thump.ts'
 import { shared } from '../servers/shared.ts'
 import { install } from './installation.ts'
@@ -38,4 +39,16 @@ test('from one process to three on Kafka and Elasticsearch under traffic: nothin
   await Promise.all(['agent', 'forwarder', 'alerting'].map((role) => start(role, config)))
   const deeds = await traffic.stop()
   await expectAll(installation, rabbit40, deeds)
+  // Who carried it is carried as well.
+  const recorded = async () => {
+    const ask = ['events', 'event.action: migrate.*', '--all', '--output', 'json']
+    const { stdout } = await thump(ask, { config })
+    const events = stdout.split('\n').filter((line) => line !== '')
+    return events.map((line) => JSON.parse(line) as { event: { action: string; outcome?: string }; thump: object })
+  }
+  await eventually(async () => (await recorded()).length >= 6, { what: 'the migrations to be found' })
+  expect((await recorded()).map(({ event: { action, outcome } }) => `${action} ${outcome}`).toSorted()).toEqual([
+    ...Array.from({ length: 3 }, () => 'migrate.finished success'),
+    ...Array.from({ length: 3 }, () => 'migrate.started undefined'),
+  ])
 }, 240_000)

@@ -218,6 +218,45 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       ])
     })
 
+    test('gives what happened around an event: on its connection, page by page', async () => {
+      const at = day + 30 * 1440 * minute
+      const on = (id: string, minutes: number, rabbitmq: ThumpEvent['rabbitmq'], user?: string) =>
+        itemOf(id, at + minutes * minute, {
+          ...(rabbitmq && { rabbitmq }),
+          ...(user !== undefined && { user: { name: user } }),
+        })
+      const connection = '10.0.0.9:50123 -> 10.0.0.1:5672'
+      const items = [
+        on('opened', 0, { connection, pid: '<0.77.0>' }),
+        on('deed', 5, { connection, pid: '<0.77.0>', queue: 'orders' }, 'app'),
+        on('by its process', 6, { pid: '<0.77.0>' }),
+        on('of another', 7, { connection: '10.0.0.8:1 -> 10.0.0.1:5672', queue: 'orders' }, 'app'),
+        on('much later', 70, { connection }),
+        on('at the queue', 8, { queue: 'orders' }),
+        on('alone', 9, undefined),
+      ]
+      await storage.store.write(items, never)
+      await opened.refresh()
+      const around = async (id: string, limit = 100) => {
+        const ids: string[] = []
+        let after: string | undefined
+        do {
+          const page = await storage.search.related(
+            { id, sort: 'asc', limit, ...(after !== undefined && { after }) },
+            never,
+          )
+          if (page.kind !== 'found') return page.kind
+          ids.push(...page.events.map(({ event }) => event.id))
+          after = page.next
+        } while (after !== undefined)
+        return ids
+      }
+      for (const limit of [1, 2, 100]) expect(await around('deed', limit)).toEqual(['opened', 'deed', 'by its process'])
+      expect(await around('at the queue')).toEqual(['deed', 'of another', 'at the queue'])
+      expect(await around('alone')).toBe('nothing-shared')
+      expect(await around('nobody')).toBe('not-stored')
+    })
+
     test('keeps fields it knows nothing of', async () => {
       const at = day + 20 * 1440 * minute
       const strange = itemOf('strange', at, { 'x-new': { deep: [1, { a: 'b' }] }, app: { 'a.b': { c: 1 } } })
