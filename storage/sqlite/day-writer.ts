@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { bigrams } from './bigrams.ts'
-import { BodyWriter } from './bodies.ts'
+import { BodyReader, BodyWriter } from './bodies.ts'
 import { columnValues } from './columns.ts'
 import { type Day, dayPath } from './day-files.ts'
 import { columnNames, ensureSchema } from './schema.ts'
@@ -74,6 +74,21 @@ export class DayWriter {
     })
   }
 
+  /** Makes the full-text index anew from the events, all or nothing; of how many. */
+  rebuildWords(): number {
+    return this.#transaction(() => {
+      this.#database.exec("INSERT INTO words (words) VALUES ('delete-all')")
+      const bodies = new BodyReader(this.#database)
+      let events = 0
+      for (const row of this.#database.prepare('SELECT rowid FROM events ORDER BY rowid').iterate()) {
+        const rowid = row['rowid'] as number
+        this.#addWords(rowid, (JSON.parse(bodies.json(rowid)) as { message?: unknown }).message)
+        events++
+      }
+      return events
+    })
+  }
+
   /** Bytes in use, without the room that was freed and waits for new events. */
   usedBytes(): number {
     const ask = (name: string) => Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
@@ -119,8 +134,11 @@ export class DayWriter {
     const added = this.#insert.run(atMs, sequence, this.#terms.idOf(topic), ...terms, id)
     if (added.changes === 0) return false
     this.#bodies.add(Number(added.lastInsertRowid), atMs, json)
-    const { message } = event
-    if (typeof message === 'string') this.#words.run(added.lastInsertRowid, bigrams(message))
+    this.#addWords(added.lastInsertRowid, event['message'])
     return true
+  }
+
+  #addWords(rowid: number | bigint, message: unknown): void {
+    if (typeof message === 'string') this.#words.run(rowid, bigrams(message))
   }
 }

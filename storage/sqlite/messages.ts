@@ -1,5 +1,6 @@
 import type { QueryNode } from '../query/query.ts'
 import type { Outcome, TimeRange } from '../storage.ts'
+import type { DayProblem } from './verify-day.ts'
 
 /** What the storage asks of its workers; every request is answered once, under its number. */
 export type Request =
@@ -38,6 +39,8 @@ export type Request =
       readonly bucketMs: number
     }
   | { readonly op: 'verify'; readonly day: string }
+  /** Makes a day's full-text index anew from its events. */
+  | { readonly op: 'mend'; readonly day: string }
   | { readonly op: 'close' }
 
 /** A day whose file cannot be read, and why. */
@@ -69,7 +72,8 @@ export interface Answers {
     readonly buckets: ReadonlyArray<{ atMs: number; count: number }>
     readonly unreadable: readonly UnreadableDay[]
   }
-  verify: { readonly problem?: string }
+  verify: { readonly problem?: DayProblem }
+  mend: { readonly events: number }
   close: Record<string, never>
 }
 

@@ -34,15 +34,18 @@ export function createSqliteStorage({ mode, ...options }: SqliteOptions, deps: R
       )
     }
   })
-  const store = mode === 'read' ? readOnly() : storeOf(shutdown.own('writer', startWorker(options)), log)
+  let store = readOnly()
   if (mode === 'write') {
+    const writer = shutdown.own('writer', startWorker(options))
+    store = storeOf(writer, log)
     const retain = () => {
       store.retain().catch((error: unknown) => log.warn({ err: error }, 'old days not removed'))
     }
     const timer = setInterval(retain, retentionIntervalMs)
     shutdown.add('retention', async () => clearInterval(timer))
     retain()
-    shutdown.own('verifier', startVerifier(options, log))
+    const mend = async (day: string, signal: AbortSignal) => (await writer.ask({ op: 'mend', day }, signal)).events
+    shutdown.own('verifier', startVerifier(options, { log, mend }))
   }
   const value: Storage = { kind: 'sqlite', store, search }
   return Promise.resolve({ value, stop: () => shutdown.run(AbortSignal.timeout(15_000)) })

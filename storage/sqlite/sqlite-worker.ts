@@ -27,6 +27,8 @@ function answer(request: Request): Answers[keyof Answers] {
       const problem = problemOf(options.dir, request.day)
       return { ...(problem !== undefined && { problem }) }
     }
+    case 'mend':
+      return { events: writer.mend(request.day) }
     case 'close':
       writer.close()
       reader.close()

@@ -121,6 +121,16 @@ export class DaysWriter {
     writer.checkpoint()
   }
 
+  /** How many events the day's full-text index was made anew from. Throws where that cannot be done: nothing has changed then. */
+  mend(day: Day): number {
+    try {
+      return this.#dayOf(day).rebuildWords()
+    } catch (error) {
+      this.#close(day)
+      throw error
+    }
+  }
+
   close(): void {
     for (const writer of this.#open.values()) writer.close()
     this.#open.clear()

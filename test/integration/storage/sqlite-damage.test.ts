@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { createLogger } from '../../../runtime/log.ts'
 import type { QueryNode } from '../../../storage/query/query.ts'
@@ -28,9 +29,18 @@ function dayFile() {
   return { options, path: join(dir, `${day}.db`) }
 }
 
-const asked = ['', 'user.name: app-3', 'event.dataset: rabbitmq.log', 'event.id: id-700'].map(query)
+const asked = [
+  '',
+  'user.name: app-3',
+  'event.dataset: rabbitmq.log',
+  'event.id: id-700',
+  'created',
+  '주문-1',
+  'order.created.v7',
+  'queue order.created.v70',
+].map(query)
 
-test('a bit flipped anywhere in a stored day: what fields and times find is right, or the day is named', () => {
+test('a bit flipped anywhere in a stored day: what fields, times and texts find is right, or the day is named', () => {
   const { options, path } = dayFile()
   const ask = (node: QueryNode) => {
     const reader = new DaysReader(options)
@@ -67,7 +77,8 @@ test('damage that nobody has asked for yet is found by looking, and told once', 
   // A name in the dictionary: no structure is harmed, and who asks for it finds nothing.
   bytes.write('app-9', bytes.lastIndexOf('app-3'))
   writeFileSync(path, bytes)
-  const verifier = startVerifier(options, log, { firstMs: 0, everyMs: 20 })
+  const mend = () => Promise.reject(new Error('of no use here'))
+  const verifier = startVerifier(options, { log, mend }, { firstMs: 0, everyMs: 20 })
   onTestFinished(verifier.stop)
   await eventually(() => told.length > 0, { what: 'the damage to be told' })
   await verifier.stop()
@@ -79,3 +90,52 @@ test('damage that nobody has asked for yet is found by looking, and told once', 
     }),
   ])
 })
+
+test('a full-text index that is damaged is named, and made anew from the events', async () => {
+  const { options, path } = dayFile()
+  const idsOf = (text: string) => {
+    const reader = new DaysReader(options)
+    const { events } = reader.search({ op: 'search', query: query(text), range: {}, sort: 'asc', limit: 5000 })
+    reader.close()
+    return events.map((json) => (JSON.parse(json) as { event: { id: string } }).event.id)
+  }
+  const right = idsOf('created.v7')
+  expect(right.length).toBe(100)
+  damageWords(path, () => idsOf('created.v7').length < right.length)
+  expect(problemOf(options.dir, day)).toMatchObject({ isOfWords: true })
+  const told: Array<Record<string, unknown>> = []
+  const destination = { write: (line: string) => void told.push(JSON.parse(line) as Record<string, unknown>) }
+  const log = createLogger({ level: 'info', format: 'json', colour: false, destination })
+  const writer = new DaysWriter(options)
+  onTestFinished(() => writer.close())
+  const mend = async (mended: string) => writer.mend(mended)
+  const verifier = startVerifier(options, { log, mend }, { firstMs: 0, everyMs: 20 })
+  onTestFinished(verifier.stop)
+  await eventually(() => told.length > 1, { what: 'the index to be made anew' })
+  await verifier.stop()
+  expect(told).toMatchObject([
+    {
+      day,
+      msg: "a day's file is damaged: answers may lack some of its events",
+      reason: expect.stringContaining('full-text index'),
+    },
+    { day, msg: "a day's full-text index is made anew from its events: all are found again", events: 1500 },
+  ])
+  expect(problemOf(options.dir, day)).toBeUndefined()
+  expect(idsOf('created.v7')).toEqual(right)
+})
+
+/** Flips one bit after another of the index's largest block, each alone, until it is one that hides something. */
+function damageWords(path: string, isHiding: () => boolean): void {
+  const database = new DatabaseSync(path, { readOnly: true })
+  const row = database.prepare('SELECT block FROM words_data ORDER BY length(block) DESC LIMIT 1').get()
+  database.close()
+  const whole = readFileSync(path)
+  const from = whole.indexOf((row?.['block'] as Uint8Array).subarray(0, 500))
+  for (let at = from, isFound = false; !isFound; at++) {
+    const bytes = Buffer.from(whole)
+    bytes[at] = (bytes[at] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+    isFound = isHiding()
+  }
+}

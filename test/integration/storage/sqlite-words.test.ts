@@ -37,7 +37,15 @@ test('texts are counted exactly over any time and in any buckets, also where eve
   writer.close()
   const reader = new DaysReader(options)
   onTestFinished(() => reader.close())
-  const asked = ['created', '취소', '切断', 'created and v2', 'created or 주문', 'ted.v and not 주문', 'order user.name: x']
+  const asked = [
+    'created',
+    '취소',
+    '切断',
+    'created and v2',
+    'created or 주문',
+    'ted.v and not 주문',
+    'order user.name: x',
+  ]
   for (let round = 0; round < 120; round++) {
     const node = query(asked[round % asked.length] ?? '')
     const sinceMs = below(4) === 0 ? day : day + below(2000) * minuteMs + below(3)
