@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { durationText, sizeText } from './units.ts'
-import { duration, listenAddress, size } from './values.ts'
+import { duration, folderSize, listenAddress, size } from './values.ts'
 
 /** The same configuration with durations, sizes and addresses as people write them, so that it can be given again as it is. */
 export function inUnits(schema: unknown, value: unknown): unknown {
   const known = bare(schema)
   if (known === duration) return typeof value === 'number' ? durationText(value) : value
-  if (known === size) return typeof value === 'number' ? sizeText(value) : value
+  if (known === size || known === folderSize) return typeof value === 'number' ? sizeText(value) : value
   if (known === listenAddress && isTable(value)) return addressText(value)
   if (Array.isArray(value)) {
     const element = known instanceof z.ZodArray ? known.element : undefined

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { alertingSchema } from './schema-alerting.ts'
 import { agentSchema } from './schema-agent.ts'
-import { duration, filePath, httpUrl, listenAddress, secretPair, size, tls } from './values.ts'
+import { duration, filePath, folderSize, httpUrl, listenAddress, secretPair, size, tls } from './values.ts'
 import { logLevels } from '../log.ts'
 
 const transportSchema = z.strictObject({
@@ -21,7 +21,7 @@ const transportSchema = z.strictObject({
   embedded: z
     .strictObject({
       retention: duration.default(86_400_000),
-      maxBytes: size.default(2 * 2 ** 30),
+      maxBytes: folderSize.default(2 * 2 ** 30),
       partitions: z.number().int().min(1).max(64).default(4),
     })
     .prefault({}),
@@ -62,7 +62,7 @@ const transportSchema = z.strictObject({
 const storageSchema = z.strictObject({
   kind: z.enum(['sqlite', 'elasticsearch']).default('sqlite'),
   sqlite: z
-    .strictObject({ retention: duration.default(604_800_000), maxBytes: size.default(10 * 2 ** 30) })
+    .strictObject({ retention: duration.default(604_800_000), maxBytes: folderSize.default(10 * 2 ** 30) })
     .prefault({}),
   elasticsearch: z
     .strictObject({

@@ -26,6 +26,13 @@ export const size = z
   })
   .meta({ description: 'A size: a number of bytes, or 64KiB, 1MiB, 2GiB' })
 
+const leastFolder = 16 * 2 ** 20
+
+/** Bounds a folder: below this its own housekeeping would not fit. */
+export const folderSize = size.refine((bytes) => bytes >= leastFolder, {
+  message: 'is less than 16MiB, the least there is room in',
+})
+
 export const secret = z
   .string()
   .min(1)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 export type Day = string
 
 const file = /^([+-]?\d{4,6}-\d{2}-\d{2})\.db$/
+const aside = /^([+-]?\d{4,6}-\d{2}-\d{2})\.damaged-\d+$/
 
 export function dayOf(atMs: number): Day {
   return new Date(atMs).toISOString().replace(/T.*$/, '')
@@ -38,12 +39,18 @@ export function daysWithin(
   return days.filter((day) => startOf(day) + dayMs > sinceMs && startOf(day) < untilMs)
 }
 
-/** With what is not yet moved from its log into the file. */
+/** With its log and the map of it. */
 export function sizeOfDay(dir: string, day: Day): number {
-  return ['', '-wal'].reduce(
-    (sum, end) => sum + (statSync(dayPath(dir, day) + end, { throwIfNoEntry: false })?.size ?? 0),
-    0,
-  )
+  return sizeOf(dayPath(dir, day)) + sizeBesideDay(dir, day)
+}
+
+/** Of what lies beside a day's file while it is open. */
+export function sizeBesideDay(dir: string, day: Day): number {
+  return ['-wal', '-shm'].reduce((sum, end) => sum + sizeOf(dayPath(dir, day) + end), 0)
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
 export function removeDay(dir: string, day: Day): void {
@@ -52,27 +59,39 @@ export function removeDay(dir: string, day: Day): void {
 
 /** What can no longer be read is kept for whoever wants to look, out of the way. Returns its new name. */
 export function setAside(dir: string, day: Day, nowMs: number): string {
-  const aside = join(dir, `${day}.damaged-${nowMs}`)
-  mkdirSync(aside, { recursive: true })
+  const path = join(dir, `${day}.damaged-${nowMs}`)
+  mkdirSync(path, { recursive: true })
   for (const end of ['', '-wal', '-shm'])
-    if (existsSync(dayPath(dir, day) + end)) renameSync(dayPath(dir, day) + end, join(aside, `${day}.db${end}`))
-  return aside
+    if (existsSync(dayPath(dir, day) + end)) renameSync(dayPath(dir, day) + end, join(path, `${day}.db${end}`))
+  return path
 }
 
-/** Days to remove: those beyond the age, then the oldest while all together are too large; never the newest. */
-export function expiredDays(
-  dir: string,
-  { retentionMs, maxBytes, nowMs }: { retentionMs: number; maxBytes: number; nowMs: number },
-): Day[] {
-  const days = listDays(dir)
-  const old = days.filter((day) => startOf(day) + dayMs <= nowMs - retentionMs)
-  const rest = days.filter((day) => !old.includes(day))
-  const sizes = rest.map((day) => sizeOfDay(dir, day))
-  let total = sizes.reduce((sum, size) => sum + size, 0)
-  const large: Day[] = []
-  for (let index = 0; index < rest.length - 1 && total > maxBytes; index++) {
-    large.push(rest[index] as Day)
-    total -= sizes[index] ?? 0
-  }
-  return [...old, ...large]
+/** A day that was set aside: it counts as the rest does, and goes as its day would. */
+export interface DayAside {
+  readonly day: Day
+  readonly path: string
+}
+
+/** In order of time. */
+export function listAside(dir: string): DayAside[] {
+  if (!existsSync(dir)) return []
+  return readdirSync(dir)
+    .flatMap((name) => {
+      const day = aside.exec(name)?.[1]
+      return day === undefined ? [] : [{ day, path: join(dir, name) }]
+    })
+    .toSorted((a, b) => startOf(a.day) - startOf(b.day))
+}
+
+export function sizeOfAside({ path }: DayAside): number {
+  return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
+}
+
+export function removeAside({ path }: DayAside): void {
+  rmSync(path, { recursive: true, force: true })
+}
+
+/** Is it older than may be kept? */
+export function isExpired(day: Day, nowMs: number, retentionMs: number): boolean {
+  return startOf(day) + dayMs <= nowMs - retentionMs
 }

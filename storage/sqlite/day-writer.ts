@@ -4,7 +4,7 @@ import { bigrams } from './bigrams.ts'
 import { BodyReader, BodyWriter } from './bodies.ts'
 import { columnValues } from './columns.ts'
 import { type Day, dayPath } from './day-files.ts'
-import { columnNames, ensureSchema } from './schema.ts'
+import { automerge, columnNames, ensureSchema } from './schema.ts'
 import { TermWriter } from './terms.ts'
 
 /** One event as the worker is given it. */
@@ -15,10 +15,11 @@ export interface Row {
   readonly json: string
 }
 
-// Committed means on disk: the offset that follows must never be ahead of the event.
+// Committed means on disk: the offset that follows must never be ahead of the event. The first is taken by a new file only.
 const settings = `
-  PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32000;
-  PRAGMA journal_size_limit = 67108864;`
+  PRAGMA auto_vacuum = INCREMENTAL;
+  PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32000;`
+const pageBytes = 4096
 
 /** One day's file, open for writing. */
 export class DayWriter {
@@ -34,7 +35,9 @@ export class DayWriter {
     this.#database = new DatabaseSync(dayPath(dir, day))
     try {
       this.#database.exec(settings)
-      this.#database.exec(`PRAGMA wal_autocheckpoint = ${logPages}`)
+      this.#database.exec(
+        `PRAGMA wal_autocheckpoint = ${logPages}; PRAGMA journal_size_limit = ${logPages * pageBytes}`,
+      )
       ensureSchema(this.#database)
       const names = ['at_ms', 'seq', 'topic', ...columnNames, 'id']
       const marks = names.map(() => '?').join(', ')
@@ -68,10 +71,18 @@ export class DayWriter {
       const pack = this.#database.prepare('SELECT max(first) AS first FROM bodies WHERE first > ? AND first <= ?')
       const until = (pack.get(from, from + rows) as { first: number | null }).first
       if (until === null) return 0
+      // Each row that goes would count as a page written, and much be merged at once: that is left to what is written next.
+      this.#database.exec("INSERT INTO words (words, rank) VALUES ('automerge', 0)")
       for (const table of ['words', 'events']) this.#database.prepare(`DELETE FROM ${table} WHERE rowid < ?`).run(until)
       this.#database.prepare('DELETE FROM bodies WHERE first < ?').run(until)
+      this.#database.exec(automerge)
       return until - from
     })
+  }
+
+  /** Gives what was freed back to the disk: for a day that little is still written to. */
+  shrink(): void {
+    this.#database.exec('PRAGMA incremental_vacuum')
   }
 
   /** Makes the full-text index anew from the events, all or nothing; of how many. */
@@ -89,18 +100,29 @@ export class DayWriter {
     })
   }
 
-  /** Bytes in use, without the room that was freed and waits for new events. */
-  usedBytes(): number {
-    const ask = (name: string) => Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
-    return (ask('page_count') - ask('freelist_count')) * ask('page_size')
+  /** Of its file, once its log is moved into it. */
+  fileBytes(): number {
+    return this.#pages('page_count') * pageBytes
   }
 
-  /** Moves the log into the file as far as nobody reads it; the rest is safe where it is. */
-  checkpoint(): void {
+  /** Of that, what was freed and waits for new events. */
+  freeBytes(): number {
+    return this.#pages('freelist_count') * pageBytes
+  }
+
+  #pages(name: 'page_count' | 'freelist_count'): number {
+    return Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
+  }
+
+  /** Moves the log into the file as far as nobody reads it; the rest is safe where it is. Was it all? */
+  checkpoint(): boolean {
     try {
-      this.#database.exec('PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)')
+      this.#database.exec('PRAGMA busy_timeout = 0')
+      const row = this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+      return row?.['busy'] === 0
     } catch {
       // It comes again.
+      return false
     } finally {
       this.#database.exec('PRAGMA busy_timeout = 5000')
     }

@@ -6,6 +6,8 @@ export const formatVersion = 4
 
 export const columnNames: readonly string[] = Object.values(columns)
 
+export const automerge = "INSERT INTO words (words, rank) VALUES ('automerge', 12)"
+
 // What is filtered and counted lies close together; the whole events lie elsewhere and are read only to be shown.
 const tables = `
   CREATE TABLE terms (id INTEGER PRIMARY KEY, folded TEXT NOT NULL, text TEXT NOT NULL);
@@ -21,7 +23,7 @@ const tables = `
     first INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, lines BLOB NOT NULL);
   CREATE INDEX by_span ON bodies (first, from_ms, until_ms);
   CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, detail=full, tokenize='ascii');
-  INSERT INTO words (words, rank) VALUES ('automerge', 12);`
+  ${automerge};`
 
 /** Typical figures instead of measured ones: plans are the same on every day, from its first event on. */
 // Of `events` alone: the index's own tables would be known as tiny to the connection that made them, and what its merges

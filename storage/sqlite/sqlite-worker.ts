@@ -36,6 +36,10 @@ function answer(request: Request): Answers[keyof Answers] {
   }
 }
 
+/** A day's file that is open keeps its room though it was removed; opened again it costs a few milliseconds. */
+const idleMs = 30_000
+const release = setTimeout(() => reader.close(), idleMs).unref()
+
 parentPort?.on('message', ({ number, request }: { number: number; request: Request }) => {
   let reply: Reply
   try {
@@ -44,4 +48,5 @@ parentPort?.on('message', ({ number, request }: { number: number; request: Reque
     reply = { number, ok: false, message: error instanceof Error ? error.message : String(error) }
   }
   parentPort?.postMessage(reply)
+  release.refresh()
 })

@@ -3,6 +3,7 @@ import type { Logger } from '../../runtime/log.ts'
 import { Shutdown, type Started } from '../../runtime/shutdown.ts'
 import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { Consumer, ConsumerHandlers, ConsumerOptions, TopicPartition, Transport } from '../transport.ts'
+import { bytesBeside } from './beside.ts'
 import { type PartitionView, startConsumer } from './consumer.ts'
 import { GroupWriter } from './group-writer.ts'
 import { type Groups, openGroups } from './groups.ts'
@@ -23,7 +24,7 @@ export interface EmbeddedOptions {
   readonly maxBytes: number
   /** `read`: beside the process that writes; offsets are kept nowhere. */
   readonly mode: 'write' | 'read'
-  /** Default 16 MiB. */
+  /** Default 16 MiB, and a sixteenth of `maxBytes` where that is less. */
   readonly segmentBytes?: number
 }
 
@@ -87,7 +88,7 @@ function openPlace(
   const { layout, options, groups, log, deps } = parts
   const partitionLog = new PartitionLog({
     dir: layout.partitionDir(at.topic, at.partition),
-    segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
+    segmentBytes: options.segmentBytes ?? Math.min(defaultSegmentBytes, options.maxBytes / 16),
     segmentMs: options.retentionMs / 4,
     knownEnd: groups.knownEnd(at),
     onFinding: ({ path, what, fields }) => log.warn({ path, ...at, ...fields }, what),
@@ -105,10 +106,16 @@ function retention(places: readonly Place[], groups: Groups, options: EmbeddedOp
     return place && groups.holderOf(place)
   }
   const notBeforeMs = groups.isIncomplete ? now() + returnMs : 0
-  return (bytes: number) =>
-    now() < notBeforeMs
+  let beside = 0
+  return (bytes: number) => {
+    // Between rounds: what lies beside is looked at every few seconds.
+    if (bytes === 0) beside = bytesBeside(options.dir)
+    // All of the folder is bounded, but a bound so small is all the segments'.
+    const left = Math.max(maxBytes - beside, maxBytes / 2)
+    return now() < notBeforeMs
       ? Promise.resolve(undefined)
-      : applyRetention(logs, bytes, { retentionMs, maxBytes, holderOf, now })
+      : applyRetention(logs, bytes, { retentionMs, maxBytes: left, holderOf, now })
+  }
 }
 
 function logOf(places: readonly Place[]): (topic: TopicName, partition: number) => PartitionLog | undefined {

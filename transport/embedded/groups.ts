@@ -73,7 +73,7 @@ function openOnce(path: string, dir: string, log: Logger, isAnew: boolean): Grou
 
 function prepareDatabase(database: DatabaseSync): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL')
-  database.exec('PRAGMA synchronous = FULL; BEGIN EXCLUSIVE')
+  database.exec('PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 64; BEGIN EXCLUSIVE')
   database.exec(
     'CREATE TABLE IF NOT EXISTS positions (role TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (role, topic, partition)) WITHOUT ROWID; COMMIT',
   )

@@ -11,7 +11,7 @@ import type { Started } from '../../runtime/shutdown.ts'
 import type { OutRecord, Producer } from '../transport.ts'
 
 /** A process that may not write the log leaves its records here; the one that owns it takes them in. */
-const inboxDir = (dir: string) => join(dir, 'inbox')
+export const inboxDir = (dir: string): string => join(dir, 'inbox')
 
 /** Nobody has taken anything in for a long time: more would only hide that. */
 const maxWaiting = 10_000

@@ -131,7 +131,7 @@ function damageWords(path: string, isHiding: () => boolean): void {
   const row = database.prepare('SELECT block FROM words_data ORDER BY length(block) DESC LIMIT 1').get()
   database.close()
   const whole = readFileSync(path)
-  const from = whole.indexOf((row?.['block'] as Uint8Array).subarray(0, 500))
+  const from = whole.indexOf(Buffer.from(row?.['block'] as Uint8Array).subarray(0, 500))
   for (let at = from, isFound = false; !isFound; at++) {
     const bytes = Buffer.from(whole)
     bytes[at] = (bytes[at] ?? 0) ^ 1

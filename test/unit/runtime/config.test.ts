@@ -123,7 +123,7 @@ test('the printed configuration says where each value came from', () => {
 test('the printed configuration has durations, sizes and addresses as they are written', () => {
   const printed = printConfig(
     load(`transport: {kafka: {linger: 1500ms, maxBatchBytes: 1MiB}}
-storage: {sqlite: {retention: 48h, maxBytes: 1000}}
+storage: {sqlite: {retention: 48h, maxBytes: 20000001}}
 health: {listen: "[::1]:7671"}
 alerting:
   channels: {hook: {type: webhook, url: "http://h", timeout: 90s}, own: {type: command, command: [cat]}}
@@ -135,7 +135,7 @@ alerting:
       'transport.kafka.maxBatchBytes: 1MiB',
       'transport.kafka.createTopics.retention: 7d',
       'storage.sqlite.retention: 2d',
-      'storage.sqlite.maxBytes: 1000B',
+      'storage.sqlite.maxBytes: 20000001B',
       'health.listen: "[::1]:7671"',
       'console.listen: 127.0.0.1:7672',
       'alerting.channels.hook.timeout: 90s',
