@@ -13,6 +13,12 @@ export interface ProducerDeps {
 
 type Rejected = SendResult['rejected'][number]
 
+interface Batch {
+  readonly log: PartitionLog
+  readonly records: OutRecord[]
+  bytes: number
+}
+
 /** Larger records are refused for good. */
 const maxRecordBytes = 16 * 2 ** 20
 
@@ -23,20 +29,30 @@ export function createProducer({ partitions, logOf, writer }: ProducerDeps): Pro
     async send(records, signal): Promise<SendResult> {
       signal.throwIfAborted()
       const rejected: Rejected[] = []
-      const accepted = new Map<PartitionLog, { records: OutRecord[]; bytes: number }>()
+      const batches = new Map<PartitionLog, Batch>()
+      const batchOf = (topic: TopicName, key: string) => {
+        const log = logOf(topic, partitionOf(key, partitions))
+        const batch = log && (batches.get(log) ?? { log, records: [], bytes: 0 })
+        if (batch) batches.set(batch.log, batch)
+        return batch
+      }
+      // A batch has few topics and keys: each is looked up once.
+      const byKey = new Map<TopicName, Map<string, Batch | undefined>>()
       for (const [index, record] of records.entries()) {
-        const log = logOf(record.topic, partitionOf(record.key, partitions))
+        let keys = byKey.get(record.topic)
+        if (!keys) byKey.set(record.topic, (keys = new Map()))
+        let batch = keys.get(record.key)
+        if (!batch) keys.set(record.key, (batch = batchOf(record.topic, record.key)))
         const bytes = record.value.length <= maxRecordBytes ? frameBytes(record) : undefined
-        if (!log) rejected.push({ index, reason: 'unknown-topic', error: `the log has no topic ${record.topic}` })
+        if (!batch) rejected.push({ index, reason: 'unknown-topic', error: `the log has no topic ${record.topic}` })
         else if (bytes === undefined) rejected.push({ index, reason: 'too-large', error: tooLarge(record) })
         else {
-          const batch = accepted.get(log) ?? { records: [], bytes: 0 }
-          accepted.set(log, batch)
           batch.records.push(record)
           batch.bytes += bytes
         }
       }
-      const writing = [...accepted].map(([log, batch]) => writer.write(log, batch.records, batch.bytes))
+      const accepted = [...batches.values()].filter((batch) => batch.records.length > 0)
+      const writing = accepted.map(({ log, records: some, bytes }) => writer.write(log, some, bytes))
       await unlessAborted(Promise.all(writing), signal)
       return { rejected }
     },

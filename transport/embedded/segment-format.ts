@@ -18,6 +18,7 @@ const maxFrameBytes = 64 * 2 ** 20
 /** Offset, time and the two counts: no payload is shorter. */
 const leastPayload = 20
 const maxText = 0xffff
+const shortText = 64
 
 export interface FramedRecord {
   readonly offset: number
@@ -62,17 +63,24 @@ export interface FrameInput {
 
 /** Bytes of a frame; undefined where a key or header is longer than can be framed. */
 export function frameBytes({ key, value, headers }: FrameInput): number | undefined {
-  const keyBytes = Buffer.byteLength(key)
+  const keyBytes = bytesOf(key)
   let longest = keyBytes
   let size = frameOverhead + leastPayload + keyBytes + value.length
   let count = 0
   for (const name in headers) {
-    const nameBytes = Buffer.byteLength(name)
-    const textBytes = Buffer.byteLength(headers[name] ?? '')
+    const nameBytes = bytesOf(name)
+    const textBytes = bytesOf(headers[name] ?? '')
     longest = Math.max(longest, nameBytes, textBytes, ++count)
     size += 4 + nameBytes + textBytes
   }
   return longest > maxText || size > maxFrameBytes ? undefined : size
+}
+
+/** Of a short text that is ASCII, as nearly all here are, without a call out of JavaScript. */
+function bytesOf(text: string): number {
+  if (text.length > shortText) return Buffer.byteLength(text)
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return Buffer.byteLength(text)
+  return text.length
 }
 
 /** Writes one frame at `at` and returns where the next begins. The buffer is large enough (frameBytes). */
@@ -84,13 +92,15 @@ export function writeFrame(buffer: Buffer, at: number, offset: number, record: F
   buffer.writeUInt32LE(Math.floor(offset / 2 ** 32), position + 4)
   buffer.writeDoubleLE(record.timestampMs, position + 8)
   position = writeText(buffer, position + 16, record.key)
-  const names = Object.keys(record.headers)
-  buffer.writeUInt16LE(names.length, position)
+  const countAt = position
+  let count = 0
   position += 2
-  for (const name of names) {
+  for (const name in record.headers) {
     position = writeText(buffer, position, name)
     position = writeText(buffer, position, record.headers[name] ?? '')
+    count++
   }
+  buffer.writeUInt16LE(count, countAt)
   buffer.set(record.value, position)
   position += record.value.length
   buffer.writeUInt32LE(position - start, at)
@@ -99,9 +109,21 @@ export function writeFrame(buffer: Buffer, at: number, offset: number, record: F
 }
 
 function writeText(buffer: Buffer, at: number, text: string): number {
-  const length = buffer.write(text, at + 2)
+  const start = at + 2
+  const length = writeShort(buffer, start, text) ? text.length : buffer.write(text, start)
   buffer.writeUInt16LE(length, at)
-  return at + 2 + length
+  return start + length
+}
+
+/** False where the text is not short or not ASCII: what was begun is written over. */
+function writeShort(buffer: Buffer, start: number, text: string): boolean {
+  if (text.length > shortText) return false
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 127) return false
+    buffer[start + index] = code
+  }
+  return true
 }
 
 function readOffset(buffer: Buffer, at: number): number {
