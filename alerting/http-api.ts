@@ -4,8 +4,9 @@ import type { ActiveAlerter } from './active.ts'
 import { addAlertRoutes } from './api-alerts.ts'
 import { addSilenceRoutes } from './api-silences.ts'
 import { addSlackRoute } from './api-slack.ts'
+import { addStateRoute } from './api-state.ts'
+import { listedRule, type RuleListing } from './listed-rules.ts'
 import type { RuleBook } from './rule-book.ts'
-import type { KeyValue } from './transition.ts'
 import type { WithAlerter } from './with-alerter.ts'
 
 export interface ApiDeps {
@@ -47,18 +48,7 @@ export async function startApi({ listen, book, active, reload }: ApiDeps): Promi
     await reload()
     return rulesOf(book, active())
   })
-  server.get(
-    '/api/v1/state/:rule',
-    withAlerter((alerter, request, reply) => {
-      const { rule } = request.params as { rule: string }
-      const status = alerter.status().find((candidate) => candidate.rule.id === rule)
-      if (!status) return reply.code(404).send({ error: `no rule "${rule}" runs` })
-      const state = findState(alerter, rule, request.query)
-      if (!state) return reply.code(404).send({ error: 'nothing is kept for this key' })
-      const { dueMs, key, ...rest } = state
-      return { rule, key, watermarkMs: status.watermarkMs, ...(Number.isFinite(dueMs) && { dueMs }), ...rest }
-    }),
-  )
+  addStateRoute(server, withAlerter)
   await server.listen(listen)
   const address = server.server.address()
   return {
@@ -81,37 +71,11 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || host.startsWith('127.')
 }
 
-/** `key` repeats in `groupBy` order; a number or a boolean is found as well as the text that looks like it. */
-function findState(alerter: ActiveAlerter, rule: string, query: unknown) {
-  const { key } = query as { key?: string | string[] }
-  const texts = key === undefined ? [] : [key].flat()
-  return alerter.stateOf(rule, texts) ?? alerter.stateOf(rule, texts.map(asScalar))
-}
-
-function asScalar(text: string): KeyValue {
-  if (text === 'true' || text === 'false') return text === 'true'
-  const number = Number(text)
-  return text.trim() !== '' && Number.isFinite(number) ? number : text
-}
-
-function rulesOf(book: RuleBook, alerter: ActiveAlerter | undefined): unknown {
+function rulesOf(book: RuleBook, alerter: ActiveAlerter | undefined): RuleListing {
   const running = new Map(alerter?.status().map((status) => [status.rule.id, status]))
   return {
     isActive: alerter !== undefined,
     files: book.files().map(({ path, isStale, rules, problems }) => ({ path, isStale, rules: rules.length, problems })),
-    rules: book.rules().map(({ id, spec, topics, severity, stage, owner, place }) => {
-      const status = running.get(id)
-      return {
-        id,
-        type: spec.kind,
-        topics,
-        severity,
-        stage,
-        ...(owner !== undefined && { owner }),
-        file: place.file,
-        line: place.line,
-        ...(status && { keys: status.keys, watermarkMs: status.watermarkMs }),
-      }
-    }),
+    rules: book.rules().map((rule) => listedRule(rule, running.get(rule.id))),
   }
 }

@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
 import type { CommandModule } from 'yargs'
+import type { ListedFile, ListedRule, RuleListing } from '../alerting/listed-rules.ts'
 import { formatProblem, type Problem, ThumpError } from '../runtime/errors.ts'
 import { alerterApi } from './alerter-api.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
@@ -10,31 +11,9 @@ interface ListArgs extends GlobalArgs {
   readonly url?: string | undefined
 }
 
-/** A rule as it is listed. `keys`, `firing` and `watermark` only from a running alerter. */
-interface ListedRule {
-  readonly id: string
-  readonly type: string
-  readonly topics: readonly string[]
-  readonly severity: string
-  readonly stage: string
-  readonly owner?: string
-  readonly file: string
-  readonly line: number
-  readonly keys?: number
-  readonly firing?: number
-}
-
-interface ListedFile {
-  readonly path: string
-  readonly isStale: boolean
-  readonly problems: readonly Problem[]
-}
-
-interface Listing {
+interface Listing extends Omit<RuleListing, 'rules'> {
   readonly from: 'alerter' | 'files'
-  readonly isActive?: boolean
-  readonly files: readonly ListedFile[]
-  readonly rules: readonly ListedRule[]
+  readonly rules: ReadonlyArray<ListedRule & { readonly firing?: number }>
 }
 
 /** What runs, and which files are stale; without an alerter, what the files say. */
@@ -60,7 +39,7 @@ export const command: CommandModule<GlobalArgs, ListArgs> = {
 async function fromAlerter(context: Context, url: string | undefined): Promise<Listing | undefined> {
   const api = alerterApi(context, url)
   try {
-    const listing = await api.ask<Omit<Listing, 'from'>>('GET', 'rules')
+    const listing = await api.ask<RuleListing>('GET', 'rules')
     const firing = new Map<string, number>()
     if (listing.isActive) {
       const { alerts } = await api.ask<{ alerts: ReadonlyArray<{ rule: string }> }>(
@@ -82,28 +61,24 @@ async function fromAlerter(context: Context, url: string | undefined): Promise<L
 }
 
 async function fromFiles({ config }: Context): Promise<Listing> {
-  const { readRuleFiles } = await import('../alerting/rule-files.ts')
+  const [{ readRuleFiles }, { listedRule }] = await Promise.all([
+    import('../alerting/rule-files.ts'),
+    import('../alerting/listed-rules.ts'),
+  ])
   const { files, problems } = readRuleFiles(config.alerting, config.timezone)
-  const isBad = (found: readonly Problem[]) => found.some(({ severity }) => severity === 'error')
-  const missing = problems.map((problem) => ({ path: problem.file, isStale: isBad([problem]), problems: [problem] }))
+  const listed = (path: string, rules: number, found: readonly Problem[]) => ({
+    path,
+    isStale: found.some(({ severity }) => severity === 'error'),
+    rules,
+    problems: found,
+  })
   return {
     from: 'files',
     files: [
-      ...missing,
-      ...files.map(({ path, parsed }) => ({ path, isStale: isBad(parsed.problems), problems: parsed.problems })),
+      ...problems.map((problem) => listed(problem.file, 0, [problem])),
+      ...files.map(({ path, parsed }) => listed(path, parsed.rules.length, parsed.problems)),
     ],
-    rules: files
-      .flatMap(({ parsed }) => parsed.rules)
-      .map(({ id, spec, topics, severity, stage, owner, place }) => ({
-        id,
-        type: spec.kind,
-        topics,
-        severity,
-        stage,
-        ...(owner !== undefined && { owner }),
-        file: place.file,
-        line: place.line,
-      })),
+    rules: files.flatMap(({ parsed }) => parsed.rules).map((rule) => listedRule(rule)),
   }
 }
 

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ConfigError } from '../../../runtime/errors.ts'
 import { eventually } from '../../servers/eventually.ts'
@@ -148,4 +150,35 @@ test('a reload takes good files, keeps the last good version of a bad one, and r
   bench.writeRules('mq.yaml', queueDeleted)
   await alerter.value.reload()
   await eventually(async () => (await alerter.alerts('firing')).length === 0)
+})
+
+test('the overrides file tunes a running rule: a bound keeps what was counted, a rule that is off closes and forgets', async () => {
+  const bench = await openBench()
+  bench.writeRules('auth.yaml', bruteForce)
+  const overrides = join(bench.dir, 'overrides.yaml')
+  writeFileSync(overrides, '')
+  const alerter = await bench.start({ alerting: { overrides } })
+  const tune = async (text: string) => {
+    writeFileSync(overrides, text)
+    await alerter.post('/api/v1/rules/reload')
+  }
+  const counted = async () => {
+    const { body } = await alerter.get('/api/v1/state/brute-force?key=10.0.0.9')
+    return (body as { window?: { times: number[] } }).window?.times.length
+  }
+  await tune('brute-force: {count: {gte: 6}, severity: high, owner: security}\n')
+  await bench.send('AMQP', ...Array.from({ length: 5 }, () => failure))
+  await eventually(async () => (await counted()) === 5)
+  expect(await alerter.alerts()).toEqual([])
+  await tune('brute-force: {count: {gte: 6}, severity: critical}\n')
+  await bench.send('AMQP', failure)
+  await eventually(async () => (await alerter.alerts('firing')).length === 1)
+  expect(await alerter.alerts('firing')).toMatchObject([{ ruleId: 'brute-force', count: 6, severity: 'critical' }])
+  await tune('brute-force: {stage: off}\n')
+  await eventually(async () => (await alerter.alerts('firing')).length === 0)
+  expect((await alerter.get('/api/v1/state/brute-force?key=10.0.0.9')).body).toEqual({
+    error: 'no rule "brute-force" runs',
+  })
+  await tune('')
+  expect(await counted(), 'begun anew').toBeUndefined()
 })
