@@ -13,8 +13,11 @@ export function checkRuleFiles({ alerting, agent, timezone }: Settings, paths?: 
   const { files, problems } = readRuleFiles(alerting, timezone, { paths })
   const rules = files.flatMap(({ parsed }) => parsed.rules)
   const off = sourcesOff(agent)
+  // Of a file that is no YAML it is not known which rules it holds.
+  const isWhole = paths === undefined && files.every(({ parsed }) => parsed.ids !== undefined)
+  const broken = files.flatMap(({ parsed }) => parsed.ids ?? [])
   const together = [
-    ...checkTogether(rules, { isWhole: paths === undefined }),
+    ...checkTogether(rules, { isWhole, broken }),
     ...rules.flatMap((rule) => [
       ...needsWhatIsOff(rule, off),
       ...unknownChannels(rule, Object.keys(alerting.channels)),

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { AlertingConfig } from '../runtime/config/schema-alerting.ts'
 import type { Problem } from '../runtime/errors.ts'
+import { whyUnreadable } from '../runtime/why-unreadable.ts'
 import { expandGlobs } from './expand-globs.ts'
 import { suggestion } from '../runtime/config/suggest.ts'
 import { type ParsedFile, parseOverrides, parseRuleFile } from './rules/parse-file.ts'
@@ -154,7 +155,7 @@ function decode(bytes: Uint8Array): string {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof TypeError ? 'the file is not UTF-8 text' : messageOf(error)
+  return error instanceof TypeError ? 'the file is not UTF-8 text' : whyUnreadable(error)
 }
 
 /** A dictionary's path is meant from its rule file. */
@@ -176,8 +177,4 @@ function readKeywords(path: string, looked: Set<string>): readonly string[] | un
 
 function problem(file: string, path: string, message: string): Problem {
   return { file, line: 0, column: 0, path, message, severity: 'error' }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs'
 import type { ThumpEvent } from '../event/event.ts'
 import { suggestion } from '../runtime/config/suggest.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
+import { whyUnreadable } from '../runtime/why-unreadable.ts'
 
 interface ExplainArgs extends GlobalArgs {
   readonly rule: string
@@ -63,7 +64,7 @@ function read(path: string, err: NodeJS.WritableStream): ThumpEvent[] | undefine
     if (lines.every((line) => line !== undefined)) return lines
     err.write(`thump: ${path}: not JSON: one event, or one a line (thump events --output json writes such)\n`)
   } catch (error) {
-    err.write(`thump: ${path}: ${error instanceof Error ? error.message : String(error)}\n`)
+    err.write(`thump: ${path}: ${whyUnreadable(error)}\n`)
   }
   process.exitCode = 1
   return undefined

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
 import type { TopicName } from '../event/topics.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
+import { whyUnreadable } from '../runtime/why-unreadable.ts'
 
 interface ImportArgs extends GlobalArgs {
   readonly kind: 'sigma' | 'elastalert'
@@ -72,7 +73,7 @@ function read(file: string, err: NodeJS.WritableStream): string | undefined {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8')
   } catch (error) {
-    err.write(`${file}: ${error instanceof Error ? error.message : String(error)}\n`)
+    err.write(`${file}: ${whyUnreadable(error)}\n`)
     return undefined
   }
 }

@@ -122,11 +122,15 @@ function differenceOf(
   return [title, ...lines].join('\n')
 }
 
-function remarksOf({ rules, invalid, ahead }: Backtest): string {
+function remarksOf({ rules, events, sinceMs, invalid, ahead }: Backtest): string {
   const lines = ['Counted before silences, throttles, digests and calendars: these decide what is told.']
   const late = rules.reduce((sum, rule) => sum + rule.late, 0)
   if (late > 0)
     lines.push(`${late} times an event came too late for a rule's window: files must be in the order of time.`)
+  if (events > 0 && sinceMs === undefined)
+    lines.push(
+      'None of the lines is an event with a readable @timestamp: nothing was decided. One event a line, as thump events --output json writes them.',
+    )
   if (invalid > 0) lines.push(`${invalid} lines are no JSON object and were passed over.`)
   if (ahead > 0) lines.push(`${ahead} events claim a time that has not come yet.`)
   for (const { id, skipped } of rules) {

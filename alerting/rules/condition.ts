@@ -132,6 +132,8 @@ function parseTest(key: string, value: unknown, path: readonly PropertyKey[], co
     context.complain({ path, code, message, severity: 'error' })
     return everything
   }
+  if (field.length === 1 && operator === 'is' && key === field[0] && (operators as readonly string[]).includes(key))
+    return refuse(`"${key}" is an operator: write it behind a field, as message.${key}`)
   if (field.some((part) => part === '')) return refuse(`"${key}" is no field path`)
   if (Array.isArray(value) && value.length === 0) return refuse('an empty list satisfies nothing', 'empty')
   if (operator === 'keywordsFile') {

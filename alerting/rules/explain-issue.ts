@@ -1,6 +1,7 @@
 import { isMap, isSeq } from 'yaml'
 import { z } from 'zod'
 import { suggestion } from '../../runtime/config/suggest.ts'
+import { common, ruleTypes, typeSchemas } from './schema.ts'
 
 /** Where a complaint goes, and what stands there. */
 export interface ExplainedDocument {
@@ -24,7 +25,7 @@ export function explainIssue(
       report(
         [...at, key],
         'unknown-key',
-        `unknown key "${key}"${parent === undefined ? '' : ` in ${String(parent)}`}${suggestion(key, known) || meant(key, known) || onlyMissing(known)}`,
+        `unknown key "${key}"${parent === undefined ? '' : ` in ${String(parent)}`}${(parent === undefined && elsewhere(key, at)) || suggestion(key, known) || meant(key, known) || onlyMissing(known)}`,
       )
   } else if (issue.code === 'invalid_union') {
     const deepest = issue.errors.flat().toSorted((a, b) => b.path.length - a.path.length)[0]
@@ -110,6 +111,15 @@ function meant(key: string, known: readonly string[]): string {
     if (known.includes(word) && suggestion(key, others) !== '') return `; did you mean "${word}"?`
   }
   return ''
+}
+
+/** A rule's key among the defaults, or another type's among a rule's. */
+function elsewhere(key: string, at: readonly PropertyKey[]): string {
+  const isDefaults = at[0] === 'defaults'
+  if (key === 'within') return '; it stands in the map of the type, as count: {gte: 5, within: 5m}'
+  const types = ruleTypes.filter((type) => key in typeSchemas[type])
+  if (types.length > 0) return `; it belongs ${isDefaults ? 'into a rule of' : 'to'} type ${types.join(', ')}`
+  return isDefaults && key in common ? '; it stands in each rule' : ''
 }
 
 /** With few possible keys, naming them is the best suggestion. */

@@ -170,8 +170,8 @@ function seconds(ms: number): string {
 /** What can be said only of all rules together: ids used twice, composites and inhibitions of rules that are not there. */
 export function checkTogether(
   rules: readonly Rule[],
-  // Of a few files alone it is not known which rules the others hold.
-  { isWhole = true }: { readonly isWhole?: boolean } = {},
+  // Of a few files alone it is not known which rules the others hold; those with errors are told of by themselves.
+  { isWhole = true, broken = [] }: { readonly isWhole?: boolean; readonly broken?: readonly string[] } = {},
 ): Array<{ rule: Rule; code: string; message: string; severity: 'error' | 'warning' }> {
   const first = new Map<string, Rule>()
   const found: Array<{ rule: Rule; code: string; message: string; severity: 'error' | 'warning' }> = []
@@ -194,7 +194,7 @@ export function checkTogether(
       const member = first.get(id)
       const say = (message: string) => found.push({ rule, code: 'needs', message, severity: 'error' })
       if (!member) {
-        if (isWhole) say(`no rule "${id}"${suggestion(id, ids)}`)
+        if (isWhole && !broken.includes(id)) say(`no rule "${id}"${suggestion(id, ids)}`)
       } else if (member.stage === 'off' && rule.stage !== 'off')
         say(`rule "${id}" is off: its alerts can never be part of this`)
       else if (member.spec.kind === 'composite') say(`rule "${id}" is a composite itself`)
@@ -205,7 +205,7 @@ export function checkTogether(
       }
     }
     for (const id of rule.inhibits?.rules ?? [])
-      if (isWhole && !first.has(id))
+      if (isWhole && !first.has(id) && !broken.includes(id))
         found.push({ rule, code: 'inhibits', message: `no rule "${id}"${suggestion(id, ids)}`, severity: 'warning' })
   }
   return found

@@ -1,4 +1,4 @@
-import { type Document, LineCounter, isMap, parseDocument } from 'yaml'
+import { type Document, LineCounter, isMap, parseDocument, type YAMLParseError } from 'yaml'
 import type { z } from 'zod'
 import { placeOf } from '../../runtime/config/places.ts'
 import type { Problem } from '../../runtime/errors.ts'
@@ -41,7 +41,7 @@ export class RuleDocument {
     if (!document) this.report([], 'yaml', 'the file is larger than 16 MiB or nested too deep to be a rule file')
     for (const error of this.#document.errors) {
       const { line, col } = this.#lines.linePos(error.pos[0])
-      this.#push(line + this.#firstLine, col, 'yaml', error.message, 'error')
+      this.#push(line + this.#firstLine, col, 'yaml', inPlainWords(error), 'error')
     }
   }
 
@@ -108,6 +108,23 @@ export class RuleDocument {
 
 export function byPlace(a: Problem, b: Problem): number {
   return a.line - b.line || a.column - b.column
+}
+
+/** What the parser says is for programmers; these are for who wrote the file. */
+function inPlainWords({ code, message }: YAMLParseError): string {
+  switch (code) {
+    case 'MULTIPLE_DOCS':
+      return 'a second document begins here: one a file; remove the line ---, or make it a file of its own'
+    case 'DUPLICATE_KEY':
+      return 'this key stands here twice: keep one'
+    case 'TAB_AS_INDENT':
+      return 'a tab cannot indent in YAML: write spaces'
+    case 'BAD_INDENT':
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return `${message}: is the line indented as those around it?`
+    default:
+      return message
+  }
 }
 
 /** Twenty thousand nested lists exhaust the parser's stack: that file is refused, the process goes on. */

@@ -104,7 +104,7 @@ export const ruleTestSchema = z.strictObject({
 })
 export type RuleTest = z.output<typeof ruleTestSchema>
 
-const common = {
+export const common = {
   id: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'an id is letters, digits, . _ and -, at most 100')

@@ -90,6 +90,25 @@ describe('lint beside the configuration', () => {
     expect(check()).toEqual(['rules/a.yaml file: the file is not UTF-8 text'])
   })
 
+  test('a folder where a file is meant, and an overrides file that is not there', () => {
+    const { overrides, config, check } = folder()
+    const problems = checkRuleFiles(config(), [join(overrides, '..')]).map(({ message }) => message)
+    expect(problems).toEqual(['this is a folder: name its files, as FOLDER/*.yaml'])
+    expect(check({ alerting: { overrides } })).toEqual(['overrides.yaml alerting.overrides: no such file'])
+  })
+
+  test('a composite of a rule that has an error itself is not told that there is none', () => {
+    const { write, check } = folder()
+    write(
+      'r.yaml',
+      'rules:\n- {id: both, type: composite, needs: {allOf: [a, b]}}\n- {id: a, topic: AMQP, type: mtach}\n',
+    )
+    expect(check()).toEqual([
+      'rules/r.yaml:2:4 needs: no rule "b"',
+      'rules/r.yaml:3:24 type: unknown type "mtach"; did you mean "match"?',
+    ])
+  })
+
   test('an override of a rule that is not there is told', () => {
     const { write, override, overrides, check } = folder()
     write('r.yaml', `rules:\n${rule('memory-high')}`)

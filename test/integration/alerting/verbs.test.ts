@@ -134,6 +134,8 @@ describe('rules backtest', () => {
   test('says what is wrong with the question', async () => {
     const { write, run } = folder()
     write('rules/a.yaml', bound(3))
+    const nothing = await run('backtest', '--file', write('text.ndjson', 'no event\n'))
+    expect(nothing.stdout).toContain('None of the lines is an event with a readable @timestamp: nothing was decided.')
     expect(await run('backtest', '--since', 'yesterday')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--since yesterday is no time') as string,

@@ -101,6 +101,40 @@ describe('every problem, where it is, and what to write instead', () => {
       rule('  type: count\n  count: {gte: 1, lte: 2, within: 1m}\n'),
       [expect.stringContaining('one bound, not gte and lte')],
     ],
+    [
+      'an operator without a field',
+      rule('  type: match\n  where: {keywordsFile: words.txt}\n'),
+      ['error rules.yaml:5:11 where: "keywordsFile" is an operator: write it behind a field, as message.keywordsFile'],
+    ],
+    [
+      'a key of another type',
+      rule('  type: match\n  spike: {ratio: 2, window: 1m}\n'),
+      ['error rules.yaml:5:3 unknown-key: unknown key "spike"; it belongs to type spike'],
+    ],
+    [
+      'a time beside the map it belongs into',
+      rule('  type: count\n  count: {gte: 1}\n  within: 5m\n'),
+      [
+        'error rules.yaml:5:3 missing: within is required',
+        'error rules.yaml:6:3 unknown-key: unknown key "within"; it stands in the map of the type, as count: {gte: 5, within: 5m}',
+      ],
+    ],
+    [
+      'a rule’s key among the defaults',
+      `defaults: {topic: AMQP}\n${rule('  type: match\n')}`,
+      ['error rules.yaml:1:12 unknown-key: unknown key "topic"; it stands in each rule'],
+    ],
+    [
+      'a second document',
+      `${rule('  type: match\n')}---\nrules: []\n`,
+      [expect.stringContaining('5:1 yaml: a second document begins here: one a file')],
+    ],
+    [
+      'a key twice',
+      rule('  type: match\n  type: match\n'),
+      [expect.stringContaining('5:3 yaml: this key stands here twice')],
+    ],
+    ['a tab', rule('\ttype: match\n'), [expect.stringContaining('a tab cannot indent in YAML: write spaces')]],
     ['no topic', 'rules:\n- id: r\n  type: match\n', [expect.stringContaining('topic is required')]],
     [
       'a duration without a unit',
