@@ -3,11 +3,11 @@ import { runInNewContext } from 'node:vm'
 import { createEngine, type Engine } from '../../alerting/engine/engine.ts'
 import type { EngineOptions } from '../../alerting/engine/engine-io.ts'
 import { parseRuleFile } from '../../alerting/rules/parse-file.ts'
-import type { ParseContext } from '../../alerting/rules/parse-rule.ts'
 import { compileCondition } from '../../alerting/rules/predicate.ts'
 import { RulePieces } from '../../alerting/rules/rule-pieces.ts'
 import type { Rule } from '../../alerting/rules/rule.ts'
 import type { BenchTable } from './bench.ts'
+import { mixedEvent, mixedFile, mixedRules, parseContext as context } from './mixed-rules.ts'
 
 const startMs = Date.parse('2026-11-24T12:00:00Z')
 const batchSize = 500
@@ -22,53 +22,11 @@ const quiet: EngineOptions['counts'] = {
   ahead: () => {},
 }
 
-const context: ParseContext = { allowedLatenessMs: 30_000, timezone: 'UTC', keywords: () => undefined }
-
-/** Half keywords, a fifth equality, a fifth counted windows, a tenth regular expressions. */
-function ruleText(index: number): string {
-  const id = `- id: r${index}\n  topic: APP\n`
-  const kind = index % 10
-  if (kind < 5) return `${id}  type: match\n  where: {message.contains: "${word(index)}"}\n`
-  if (kind < 7) return `${id}  type: match\n  where: {event.code: code-${index}}\n`
-  if (kind < 9)
-    return `${id}  type: count\n  where: {user.name: user-${index}}\n  groupBy: source.ip\n  count: {gte: 1000000, within: 1m}\n`
-  return `${id}  type: match\n  where: {message.regex: "${word(index)} [0-9]+ of"}\n`
-}
-
-function mixedFile(from: number, count: number): string {
-  return `rules:\n${Array.from({ length: count }, (_, index) => ruleText(from + index)).join('')}`
-}
-
-function mixedRules(count: number): readonly Rule[] {
-  const parsed = parseRuleFile('bench.yaml', mixedFile(0, count), context)
-  if (parsed.rules.length !== count) throw new Error(parsed.problems[0]?.message ?? 'rules are missing')
-  return parsed.rules
-}
-
-function word(index: number): string {
-  return `${(index * 2_654_435_761).toString(36)}x${index.toString(36)}`
-}
-
 /** Encoded events of about 250 bytes; `share` of them concern a rule. */
 function encode(count: number, share: number, rules: number): Buffer[] {
-  return Array.from({ length: count }, (_, index) => {
-    const isHit = (index * 7919) % 10_000 < share * 10_000
-    const rule = (index * 31) % rules
-    const kind = rule % 10
-    const event = {
-      '@timestamp': new Date(startMs + index).toISOString(),
-      event: {
-        id: `agent-gen-${index.toString(36)}`,
-        dataset: 'rabbitmq.log',
-        ...(isHit && kind >= 5 && kind < 7 && { code: `code-${rule}` }),
-      },
-      message: `accepting AMQP connection 10.0.0.${index % 200}:41060 ${isHit && kind < 5 ? word(rule) : 'plainly said'} 10.0.0.1:5672`,
-      user: { name: isHit && kind >= 7 ? `user-${rule}` : `someone-${index % 50}` },
-      source: { ip: `10.0.${index % 7}.${index % 200}` },
-      service: { type: 'rabbitmq' },
-    }
-    return Buffer.from(JSON.stringify(event))
-  })
+  return Array.from({ length: count }, (_, index) =>
+    Buffer.from(JSON.stringify(mixedEvent(index, { share, rules, atMs: startMs + index }))),
+  )
 }
 
 /** One pass over all events, each once, in the order of their times; what changed is handed over as often as in production. */
