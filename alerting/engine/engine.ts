@@ -8,6 +8,7 @@ import { Changes, type ChangeSet } from './changes.ts'
 import { Composites } from './composites.ts'
 import type { Hit, KeyState } from './key-state.ts'
 import type { EngineBatch, EngineOptions, SavedState } from './engine-io.ts'
+import { Evaluators } from './evaluator.ts'
 import { timeOfBytes } from './event-time.ts'
 import { CostMeter } from './cost-meter.ts'
 import { Heartbeats } from './heartbeats.ts'
@@ -17,6 +18,7 @@ import { RecentIds } from './recent-ids.ts'
 import { idOf, parse, timeOf } from './read-event.ts'
 import { type Route, routeRules } from './rule-routes.ts'
 import { type Arrival, RuleRuntime, type RuntimeContext } from './rule-runtime.ts'
+import { RuleTurn } from './turn.ts'
 
 export interface RuleStatus {
   readonly rule: Rule
@@ -65,6 +67,7 @@ class EventTimeEngine implements Engine {
   readonly #meter: CostMeter
   readonly #counted = new Set<RuleRuntime>()
   readonly #recent = new RecentIds()
+  readonly #turn = new RuleTurn()
   #positions = new Positions()
   #heartbeats = new Heartbeats()
   #runtimes = new Map<string, RuleRuntime>()
@@ -151,6 +154,8 @@ class EventTimeEngine implements Engine {
       counts: this.#options.counts,
       maxEventAgeMs: this.#options.maxEventAgeMs,
       shared: new SharedTests(),
+      evaluators: new Evaluators(),
+      turn: this.#turn,
       recent: this.#recent,
       counted: this.#counted,
       isSilent: (nodes, watermarkMs) => this.#heartbeats.isSilent(nodes, watermarkMs),

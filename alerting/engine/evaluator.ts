@@ -1,5 +1,5 @@
 import { compileCondition, type SharedTests } from '../rules/predicate.ts'
-import type { Rule } from '../rules/rule.ts'
+import type { Rule, Spec } from '../rules/rule.ts'
 import { createAbsence } from './absence.ts'
 import { createComposite } from './composite.ts'
 import { createChange, createNewValue } from './instants.ts'
@@ -16,8 +16,33 @@ export interface EvaluatorContext {
   readonly shared: SharedTests
 }
 
+/** Rules of the same type, bound and window have one: it keeps nothing of its own. */
+export class Evaluators {
+  readonly #known = new Map<string, Evaluator>()
+
+  of(rule: Rule, context: EvaluatorContext): Evaluator {
+    const name = shapeOf(rule.spec)
+    if (name === undefined) return createEvaluator(rule, context)
+    let evaluator = this.#known.get(name)
+    if (!evaluator) this.#known.set(name, (evaluator = createEvaluator(rule, context)))
+    return evaluator
+  }
+}
+
+/** All that the meaning of the simple types depends on; undefined: each has an evaluator of its own. */
+function shapeOf(spec: Spec): string | undefined {
+  switch (spec.kind) {
+    case 'match':
+      return `match ${spec.quietMs}`
+    case 'count':
+      return `count ${spec.bound.operator} ${spec.bound.value} ${spec.withinMs}`
+    default:
+      return undefined
+  }
+}
+
 /** The meaning of a rule's type. */
-export function createEvaluator({ spec }: Rule, { current, isSilent, shared }: EvaluatorContext): Evaluator {
+function createEvaluator({ spec }: Rule, { current, isSilent, shared }: EvaluatorContext): Evaluator {
   switch (spec.kind) {
     case 'match':
       return createMatch(spec)

@@ -10,6 +10,8 @@ export class KeyTable {
   #open = 0
   #stalest: KeyState | undefined
   #freshest: KeyState | undefined
+  /** Most tables hold one key: it is found without a look into the map. */
+  #sole: KeyState | undefined
 
   constructor(cap: number) {
     this.#cap = cap
@@ -20,6 +22,7 @@ export class KeyTable {
   }
 
   get(id: string): KeyState | undefined {
+    if (this.#sole !== undefined) return this.#sole.id === id ? this.#sole : undefined
     return this.#states.get(id)
   }
 
@@ -33,6 +36,7 @@ export class KeyTable {
     const stalest = !state.alert && this.size >= this.#cap ? this.#stalest : undefined
     if (stalest) this.delete(stalest)
     this.#states.set(state.id, state)
+    this.#sole = this.size === 1 ? state : undefined
     if (state.alert) this.#open++
     else this.#link(state)
     return stalest
@@ -51,6 +55,8 @@ export class KeyTable {
 
   delete(state: KeyState): void {
     if (!this.#states.delete(state.id)) return
+    // Where one is left it is found in the map, until it is alone from its beginning.
+    this.#sole = undefined
     if (this.#isLinked(state)) this.#unlink(state)
     else this.#open--
   }

@@ -6,7 +6,7 @@ import { keyId, overflowId } from './group-keys.ts'
 import { type Evaluator, type Hit, KeyState, type SkipReason, type StoredKey } from './key-state.ts'
 import { KeyTable } from './key-table.ts'
 import { Timers } from './timers.ts'
-import { RuleTurn } from './turn.ts'
+import type { RuleTurn, TurnContext } from './turn.ts'
 
 export interface KeyTurnsDeps {
   /** The rule as it stands now. */
@@ -14,6 +14,7 @@ export interface KeyTurnsDeps {
   readonly memory: RuleMemory
   readonly evaluator: Evaluator
   readonly changes: Changes
+  readonly turn: RuleTurn
   readonly skip: (reason: SkipReason) => void
   /** A key gave way to another. */
   readonly evicted: () => void
@@ -28,6 +29,7 @@ export class KeyTurns {
   readonly #changes: Changes
   readonly #timers = new Timers<KeyState>()
   readonly #turn: RuleTurn
+  readonly #context: TurnContext
   #evaluator: Evaluator
   #keys: KeyTable
 
@@ -36,12 +38,13 @@ export class KeyTurns {
     this.#changes = deps.changes
     this.#evaluator = deps.evaluator
     this.#keys = new KeyTable(deps.holder.rule.maxKeys)
-    this.#turn = new RuleTurn({
+    this.#turn = deps.turn
+    this.#context = {
       rule: () => deps.holder.rule,
       firstEventMs: () => deps.memory.firstEventMs ?? Number.POSITIVE_INFINITY,
       skip: deps.skip,
       emit: deps.emit,
-    })
+    }
   }
 
   get size(): number {
@@ -156,8 +159,7 @@ export class KeyTurns {
   }
 
   #give(state: KeyState, watermarkMs: number): void {
-    this.#turn.state = state
-    this.#turn.watermarkMs = watermarkMs
+    this.#turn.begin(this.#context, state, watermarkMs)
   }
 
   /** A key of which nothing was kept; where the cap is met the stalest gives way. */

@@ -3,12 +3,13 @@ import { reachMs, type Rule } from '../rules/rule.ts'
 import type { KeyValue } from '../transition.ts'
 import type { Changes, NewTransition, RuleMemory } from './changes.ts'
 import { createRuleCost } from './cost-meter.ts'
-import { createEvaluator } from './evaluator.ts'
+import type { Evaluators } from './evaluator.ts'
 import { createKeyReader, keyId, type KeyReader, keysOf } from './group-keys.ts'
 import type { Evaluator, Hit, KeyState, SkipReason, StoredKey } from './key-state.ts'
 import { KeyTurns } from './key-turns.ts'
 import type { RecentIds } from './recent-ids.ts'
 import { SeenIds } from './seen-ids.ts'
+import type { RuleTurn } from './turn.ts'
 
 /** What is counted, for metrics. */
 export interface EngineCounts {
@@ -25,6 +26,9 @@ export interface RuntimeContext {
   readonly counts: EngineCounts
   readonly maxEventAgeMs: number
   readonly shared: SharedTests
+  readonly evaluators: Evaluators
+  /** Whose turn it is, of all rules: one after the other. */
+  readonly turn: RuleTurn
   readonly recent: RecentIds
   /** Those that have something to tell by `tellCounts`. */
   readonly counted: Set<RuleRuntime>
@@ -70,15 +74,20 @@ export class RuleRuntime {
   readonly #keyOf: KeyReader
   readonly #turns: KeyTurns
   #stepsOf: Evaluator['stepsOf']
+  /** That of the rule, which is not looked at while an event merely counts: of thousands of rules each look is a walk into memory. */
+  #latenessMs: number
+  #isBegun: boolean
   #nowMs = 0
   #matched = 0
 
   constructor(rule: Rule, memory: RuleMemory, context: RuntimeContext) {
     this.rule = rule
     this.memory = memory
+    this.#latenessMs = rule.latenessMs
+    this.#isBegun = memory.firstEventMs !== undefined
     this.#context = context
     const { spec } = rule
-    const { shared, counts, changes } = context
+    const { shared, counts, changes, turn } = context
     this.#where = compileCondition(rule.where, shared)
     this.#resolveWhen =
       spec.kind === 'match' && spec.resolveWhen ? compileCondition(spec.resolveWhen, shared) : undefined
@@ -92,6 +101,7 @@ export class RuleRuntime {
       memory,
       evaluator: this.#evaluatorOf(rule),
       changes,
+      turn,
       skip: (reason) => counts.skipped(this.rule.id, reason),
       evicted: () => counts.evicted(this.rule.id, 'key'),
       emit: (transition) => this.#emit(transition),
@@ -99,19 +109,19 @@ export class RuleRuntime {
   }
 
   #evaluatorOf(rule: Rule): Evaluator {
-    const { isSilent, shared } = this.#context
-    const evaluator = createEvaluator(rule, { current: () => this.rule, isSilent, shared })
+    const { isSilent, shared, evaluators } = this.#context
+    const evaluator = evaluators.of(rule, { current: () => this.rule, isSilent, shared })
     this.#stepsOf = evaluator.stepsOf
     return evaluator
   }
 
   watermarkMs(): number {
-    return this.clock.leastMs() - this.rule.latenessMs
+    return this.clock.leastMs() - this.#latenessMs
   }
 
   /** Absence is not decided while records that may end it lie unread. */
   mayDecide(): boolean {
-    return !this.#waitsWhileBehind || !this.clock.isBehind(this.rule.latenessMs)
+    return !this.#waitsWhileBehind || !this.clock.isBehind(this.#latenessMs)
   }
 
   get keyCount(): number {
@@ -132,6 +142,7 @@ export class RuleRuntime {
   edit(rule: Rule, nowMs: number): void {
     const before = this.rule
     this.rule = rule
+    this.#latenessMs = rule.latenessMs
     if (before.maxKeys === rule.maxKeys && isSame(before.spec, rule.spec)) return
     this.#turns.edit(rule, this.#evaluatorOf(rule), nowMs)
   }
@@ -166,7 +177,8 @@ export class RuleRuntime {
     const keys = only === undefined ? keysOf(event, this.rule.groupBy) : undefined
     if (keys?.length === 0) return counts.skipped(this.rule.id, 'missing-key')
     this.#nowMs = nowMs
-    if (this.memory.firstEventMs === undefined) {
+    if (!this.#isBegun) {
+      this.#isBegun = true
       this.memory.firstEventMs = atMs
       changes.rule(this.rule, this.memory)
     }

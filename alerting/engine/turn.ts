@@ -11,14 +11,16 @@ export interface TurnContext {
   readonly emit: (transition: Omit<NewTransition, 'isCatchUp'>) => void
 }
 
-/** Whose turn it is; one object a rule, handed to its evaluator again and again. */
+/** Whose turn it is; one object for all rules, handed to their evaluators again and again. */
 export class RuleTurn implements Turn {
   state!: KeyState
   watermarkMs = Number.NEGATIVE_INFINITY
-  readonly #context: TurnContext
+  #context!: TurnContext
 
-  constructor(context: TurnContext) {
+  begin(context: TurnContext, state: KeyState, watermarkMs: number): void {
     this.#context = context
+    this.state = state
+    this.watermarkMs = watermarkMs
   }
 
   get firstEventMs(): number {

@@ -30,11 +30,17 @@ function word(index: number): string {
   return `${(index * 2_654_435_761).toString(36)}x${index.toString(36)}`
 }
 
+export interface MixedEvent {
+  readonly event: { readonly id: string; readonly dataset: string; readonly code?: string }
+  readonly message: string
+  readonly [field: string]: unknown
+}
+
 /** The n-th event, of about 250 bytes; `share` of all concern one of so many rules. */
 export function mixedEvent(
   index: number,
   { share, rules, atMs }: { share: number; rules: number; atMs: number },
-): { readonly event: { readonly id: string } } & Readonly<Record<string, unknown>> {
+): MixedEvent {
   const isHit = (index * 7919) % 10_000 < share * 10_000
   const rule = (index * 31) % rules
   const kind = rule % 10
