@@ -6,6 +6,7 @@ import { openIdentity } from '../agent/identity.ts'
 import { openSources } from '../agent/open-sources.ts'
 import type { Emit } from '../agent/source.ts'
 import { compilePatterns, inputOf } from '../agent/sources/log-files/look.ts'
+import { whyUnreadable } from '../agent/sources/log-files/why-unreadable.ts'
 import { encodeEvent } from '../event/encode.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { loadConfig } from '../runtime/config/load.ts'
@@ -29,12 +30,18 @@ export const command: CommandModule<GlobalArgs, DryRunArgs> = {
       .example('$0 agent dry-run --from rabbit.log | jq -r .message', 'the messages as they would be found') as never,
   handler: async (argv) => {
     const { config, log, out } = loadContext(argv)
+    const file = resolve(argv.from)
+    const why = whyUnreadable(file)
+    if (why !== undefined) {
+      log.error({ file, why }, 'file cannot be read')
+      process.exitCode = 1
+      return
+    }
     const dataDir = mkdtempSync(join(tmpdir(), 'thump-dry-run-'))
     const metrics = createMetrics()
     const { emit, settled } = printing(out)
     try {
       const identity = openIdentity({ dataDir, node: config.agent.node, cluster: config.cluster })
-      const file = resolve(argv.from)
       const dry = { config: { ...config, dataDir, agent: agentFor(config, file) }, identity, emit, log, metrics }
       for (const source of openSources({ ...dry, health: createHealth(), now: systemClock }).sources) {
         const running = await source.start()
@@ -51,11 +58,12 @@ export const command: CommandModule<GlobalArgs, DryRunArgs> = {
   },
 }
 
-/** Only this file, in the way the configuration reads it, else as it is by itself. */
+/** Only this file and all of it, in the way the configuration reads it, else as it is by itself. */
 function agentFor({ agent }: Config, file: string): Config['agent'] {
   const input = inputOf(compilePatterns(agent.logs), file)
   const [plain] = loadConfig({ base: { agent: { logs: [{ paths: [file] }] } } }).config.agent.logs
-  const logs = [{ ...(input ?? plain), paths: [file] }] as Config['agent']['logs']
+  const whole = { paths: [file], startAt: 'beginning', ignoreOlder: undefined }
+  const logs = [{ ...(input ?? plain), ...whole }] as Config['agent']['logs']
   return { ...agent, logs, amqp: undefined, resources: { ...agent.resources, enabled: false } }
 }
 

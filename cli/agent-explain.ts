@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs'
 import { explainPath } from '../agent/sources/log-files/explain.ts'
+import { systemClock } from '../runtime/clock.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
 
 interface ExplainArgs extends GlobalArgs {
@@ -9,14 +10,14 @@ interface ExplainArgs extends GlobalArgs {
 
 export const command: CommandModule<GlobalArgs, ExplainArgs> = {
   command: 'explain <path>',
-  describe: 'Is this file read, why not, and at which offset',
+  describe: 'Is this file read, why not, what it is known by, and how far it got',
   builder: (yargs) =>
     yargs
       .positional('path', { type: 'string', demandOption: true, describe: 'A log file' })
       .option('json', { type: 'boolean', default: false, describe: 'As JSON, for programs' }) as never,
   handler: ({ path, json, ...argv }) => {
     const { config, out } = loadContext(argv)
-    const explanation = explainPath(path, config.agent.logs, config.dataDir)
+    const explanation = explainPath(path, config.agent.logs, config.dataDir, systemClock())
     if (!explanation.isRead) process.exitCode = 1
     if (json) out.write(`${JSON.stringify(explanation)}\n`)
     else {

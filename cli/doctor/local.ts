@@ -3,6 +3,7 @@ import { explainPath } from '../../agent/sources/log-files/explain.ts'
 import { checkRuleFiles } from '../../alerting/check-files.ts'
 import { expandGlobs } from '../../alerting/expand-globs.ts'
 import { readRuleFiles } from '../../alerting/rule-files.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { reasonOf } from '../../runtime/errors.ts'
 import { Secret } from '../../runtime/config/secret.ts'
 import type { Context } from '../context.ts'
@@ -65,7 +66,7 @@ function filesOf(pattern: string, config: Context['config']): Finding[] {
       fail('logs', `no file matches ${pattern}`, 'rabbitmq-diagnostics -q log_location says where the broker logs'),
     ]
   return files.map((path) => {
-    const { isRead, because, format } = explainPath(path, config.agent.logs, config.dataDir)
+    const { isRead, because, format } = explainPath(path, config.agent.logs, config.dataDir, systemClock())
     try {
       accessSync(path, constants.R_OK)
     } catch {

@@ -33,6 +33,8 @@ export interface Glob {
   expand(folders: Folders): string[]
   /** The folder that must exist for anything to match. */
   readonly root: string
+  /** As it was written. */
+  readonly pattern: string
 }
 
 export function createGlob(pattern: string): Glob {
@@ -43,6 +45,7 @@ export function createGlob(pattern: string): Glob {
   const root = `/${rootParts.join('/')}`
   return {
     root,
+    pattern,
     matches(path) {
       const names = path.split('/').filter((part) => part !== '')
       return rootParts.every((part, index) => part === names[index]) && matchFrom(rest, names.slice(rootParts.length))

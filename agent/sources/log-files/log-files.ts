@@ -17,6 +17,7 @@ import { RecordPacker } from '../../pack/record-packer.ts'
 import { Registry } from './registry.ts'
 import { Sender } from './sender.ts'
 import { createTelemetry, type Notice } from './telemetry.ts'
+import { unmatchedPatterns } from './unmatched.ts'
 
 /** A twentieth of the time at most. */
 const savingShare = 20
@@ -120,6 +121,8 @@ class LogFiles implements SourceStatus {
       this.#log.error({ from }, 'checkpoint unreadable')
       this.#notices.push({ action: 'log.checkpoint', message, fields: { from } })
     }
+    for (const { pattern, fix } of unmatchedPatterns(this.#patterns))
+      this.#log.warn({ pattern, fix }, 'no file matches')
     this.#tick()
   }
 

@@ -63,7 +63,7 @@ export class Reconciler {
     if (look.isComplete) this.#absent(seen)
     else for (const generation of registry.all) if (seen.has(generation)) generation.isDetached = false
     for (const input of patterns.inputs) if (look.isComplete) registry.knownInputs.add(inputName(input.input))
-    registry.forgetOld()
+    for (const livePath of registry.forgetOld()) this.#deps.telemetry.forget(livePath)
   }
 
   /** The file's content is no longer the generation's. */

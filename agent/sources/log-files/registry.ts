@@ -131,12 +131,16 @@ export class Registry {
     else this.#families.set(livePath, rest)
   }
 
-  forgetOld(): void {
+  /** Gives the live paths of which nothing is known any more. */
+  forgetOld(): string[] {
     const limit = this.#now() - forgetAfterMs
     const missing = [...this.all].filter(({ saved }) => saved.missingSinceMs !== undefined)
     missing.sort((a, b) => (a.saved.missingSinceMs ?? 0) - (b.saved.missingSinceMs ?? 0))
-    for (const [index, generation] of missing.entries())
-      if ((generation.saved.missingSinceMs ?? 0) < limit || index < missing.length - maxMissing) this.forget(generation)
+    const old = missing.filter(
+      ({ saved }, index) => (saved.missingSinceMs ?? 0) < limit || index < missing.length - maxMissing,
+    )
+    for (const generation of old) this.forget(generation)
+    return old.map(({ saved }) => saved.livePath).filter((livePath) => !this.#families.has(livePath))
   }
 
   snapshot(): { generations: SavedGeneration[]; knownInputs: string[]; order: number } {

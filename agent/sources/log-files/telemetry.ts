@@ -18,11 +18,14 @@ export interface Telemetry {
   readonly nulBytes: (path: string, count: number) => void
   readonly invalidBytes: (path: string, count: number) => void
   readonly read: (count: number) => void
+  /** The path's series end: names that come and go, such as one a day, must not add up. */
+  readonly forget: (path: string) => void
   readonly notice: (notice: Notice) => void
 }
 
 /** Why bytes will never be read. */
-export type GapReason = 'truncated' | 'deleted' | 'held-bytes' | 'unreadable-gzip'
+export type GapReason = (typeof gapReasons)[number]
+const gapReasons = ['truncated', 'deleted', 'held-bytes', 'unreadable-gzip'] as const
 
 /** Metric, log line and self-event of one happening, together. */
 export function createTelemetry(deps: {
@@ -77,6 +80,10 @@ export function createTelemetry(deps: {
     longLines: (path, count) => long.inc({ path }, count),
     nulBytes: (path, count) => nul.inc({ path }, count),
     invalidBytes: (path, count) => invalid.inc({ path }, count),
+    forget(path) {
+      for (const counter of [truncations, made, long, nul]) counter.remove({ path })
+      for (const reason of gapReasons) gaps.remove({ path, reason })
+    },
     read: (count) => events.inc({ source: 'log-files' }, count),
     notice,
   }

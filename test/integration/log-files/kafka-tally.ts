@@ -4,8 +4,6 @@ import type { Transport } from '../../../transport/transport.ts'
 
 /** What has come out of the topic so far. */
 export interface Tally {
-  /** Events, repeats among them. */
-  readonly events: number
   /** Tokens that came at least once. */
   readonly distinct: number
   readonly lastNewMs: number
@@ -24,7 +22,7 @@ export async function startTally(transport: Transport): Promise<Started<Tally>> 
   const gaps: string[] = []
   const underTwoIds: number[] = []
   const outOfOrder: number[] = []
-  let [events, distinct, greatest, lastNewMs] = [0, 0, 0, Date.now()]
+  let [distinct, greatest, lastNewMs] = [0, 0, Date.now()]
   const grow = () => {
     const [moreIds, moreRepeated] = [new Uint32Array(ids.length * 2), new Uint8Array(ids.length * 2)]
     moreIds.set(ids)
@@ -33,7 +31,6 @@ export async function startTally(transport: Transport): Promise<Started<Tally>> 
     repeated = moreRepeated
   }
   const count = (token: number, id: number) => {
-    events++
     while (token >= ids.length) grow()
     const before = ids[token] ?? 0
     if (before !== 0) {
@@ -64,9 +61,6 @@ export async function startTally(transport: Transport): Promise<Started<Tally>> 
     },
   )
   const tally: Tally = {
-    get events() {
-      return events
-    },
     get distinct() {
       return distinct
     },

@@ -29,6 +29,9 @@ test('a renamed log is read to its end and the new one from its beginning, under
   appendFileSync(`${x()}.1`, line('late'))
   write('three')
   await expectMessages('one', 'two', 'late', 'three')
+  // By now a look has seen both under their names.
+  write('four')
+  await expectMessages('one', 'two', 'late', 'three', 'four')
   expect(new Set(bench.sent.map(({ key }) => key))).toEqual(new Set([`rabbit@test/${x().slice(1)}`]))
 })
 
@@ -49,6 +52,7 @@ test('what was not acknowledged is read again after a restart, under the same id
   const [first] = ids()
   bench.isHeld = true
   write('two')
+  await bench.until(() => bench.waiting > 0, 'two in flight')
   await bench.stop()
   bench.sent.length = 0
   bench.release()
