@@ -12,13 +12,14 @@ export interface BulkResult {
 }
 
 const least = 50
-const most = 4000
+/** What waits for its answer is held in memory, once as it was read and once as it is sent. */
+const most = 2000
 const step = 250
 /** Beyond it a larger bulk makes nothing faster, but all of it is written again when its answer is lost. */
 const slowMs = 3000
 
 /** Bytes that no write exceeds by more than one record. */
-export const maxBulkBytes = 4 * 2 ** 20
+export const maxBulkBytes = 2 * 2 ** 20
 
 export const initialBulkSize: BulkSize = { documents: 1000 }
 

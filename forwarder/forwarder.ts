@@ -23,6 +23,8 @@ export interface ForwarderDeps {
 
 const topics: readonly TopicName[] = ['APP', 'AMQP', 'METRIC', 'THUMP']
 const commitIntervalMs = 1000
+/** Read and not yet being written: enough for the next write of each writer. */
+const maxQueuedBytes = 4 * 2 ** 20
 const setupBackoff = { baseMs: 500, maxMs: 15_000 }
 const drainMs = 10_000
 /** How long a rebalance waits for writes under way. */
@@ -39,7 +41,7 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
   const stopping = new AbortController()
   const { signal } = stopping
   const producer = shutdown.own('producer', await transport.createProducer())
-  const pipeline = new Pipeline({ store: storage.store, producer, telemetry, writers: 4, maxQueuedBytes: 8 * 2 ** 20 })
+  const pipeline = new Pipeline({ store: storage.store, producer, telemetry, writers: 4, maxQueuedBytes })
   let isSetUp = false
   const running = runWriters(pipeline, deps, log, signal, () => (isSetUp = true))
   const consumer: Consumer = shutdown.own(
@@ -47,6 +49,7 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
     await transport.createConsumer(
       { role: 'forwarder', topics, startAt: 'beginning' },
       {
+        room: (gone) => pipeline.room(gone),
         records: (batch) => pipeline.take(batch, signal),
         revoked: async (partitions) => {
           await consumer.commit(await pipeline.release(partitions, AbortSignal.timeout(releaseMs)))

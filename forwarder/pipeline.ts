@@ -5,6 +5,7 @@ import { initialBulkSize, maxBulkBytes, nextBulkSize } from './bulk-size.ts'
 import { OffsetTracker } from './offset-tracker.ts'
 import { deadLetter, readRecord } from './read-record.ts'
 import type { ForwarderTelemetry } from './telemetry.ts'
+import { Turnstile } from './turnstile.ts'
 import { type Work, WorkQueue } from './work-queue.ts'
 
 export interface PipelineDeps {
@@ -38,6 +39,7 @@ export class Pipeline {
   readonly #deps: PipelineDeps
   readonly #offsets = new OffsetTracker()
   readonly #queue = new WorkQueue()
+  readonly #entrance = new Turnstile(() => this.#hasRoom)
   #changed = Promise.withResolvers<void>()
   #busy = 0
   #isClosed = false
@@ -47,17 +49,25 @@ export class Pipeline {
     this.#deps = deps
   }
 
-  /** Resolves when there is room for more: this is the backpressure. */
+  /** Resolves when there is room for one batch more, which is given at once; or when the signal aborts. */
+  room(signal: AbortSignal): Promise<void> {
+    return this.#entrance.enter(signal)
+  }
+
+  /** Resolves when there is room for more: this is the backpressure where nobody asks for room before. */
   async take(batch: RecordBatch, signal: AbortSignal): Promise<void> {
     if (this.#isClosed) return
-    this.#queue.add(batch, batch.records, this.#offsets.take(batch))
+    this.#queue.add(batch, this.#offsets.take(batch))
     this.#change()
-    if (this.#queue.bytes > this.#deps.maxQueuedBytes)
-      await this.#until(() => this.#queue.bytes <= this.#deps.maxQueuedBytes, signal)
+    if (!this.#hasRoom) await this.#until(() => this.#hasRoom, signal)
   }
 
   due(): TopicPartitionOffset[] {
     return this.#offsets.due()
+  }
+
+  get #hasRoom(): boolean {
+    return this.#queue.bytes <= this.#deps.maxQueuedBytes
   }
 
   /** Bytes that wait. */
@@ -200,6 +210,7 @@ export class Pipeline {
   #change(): void {
     this.#changed.resolve()
     this.#changed = Promise.withResolvers<void>()
+    this.#entrance.turn()
   }
 
   /** Resolves when it holds, which is asked at each change, or when the signal aborts. */

@@ -1,4 +1,4 @@
-import type { InRecord, TopicPartition } from '../transport/transport.ts'
+import type { InRecord, RecordBatch, TopicPartition } from '../transport/transport.ts'
 import type { Taken } from './offset-tracker.ts'
 import type { Arrival } from './read-record.ts'
 
@@ -13,46 +13,50 @@ export interface BulkLimits {
   readonly bytes: number
 }
 
+/** What is left of a batch. */
+interface Run extends TopicPartition {
+  readonly records: readonly InRecord[]
+  readonly taken: Taken
+  next: number
+}
+
 /** What was read and is not yet being written, in the order in which it came. */
 export class WorkQueue {
-  #works: Work[] = []
-  #first = 0
+  #runs: Run[] = []
   bytes = 0
 
   get isEmpty(): boolean {
-    return this.#first === this.#works.length
+    return this.#runs.length === 0
   }
 
-  add({ topic, partition }: TopicPartition, records: readonly InRecord[], taken: Taken): void {
-    for (const record of records) {
-      this.#works.push({ topic, partition, record, taken })
-      this.bytes += record.value.length
-    }
+  add({ topic, partition, records }: RecordBatch, taken: Taken): void {
+    if (records.length === 0) return
+    this.#runs.push({ topic, partition, records, taken, next: 0 })
+    for (const { value } of records) this.bytes += value.length
   }
 
   /** Takes the next bulk off the queue. */
   next(limits: BulkLimits): Work[] {
+    const works: Work[] = []
     let bytes = 0
-    let end = this.#first
-    for (; end < this.#works.length && end - this.#first < limits.documents; end++) {
-      const size = this.#works[end]?.record.value.length ?? 0
-      if (bytes > 0 && bytes + size > limits.bytes) break
-      bytes += size
+    for (let run = this.#runs[0]; run && works.length < limits.documents; run = this.#runs[0]) {
+      const { topic, partition, records, taken } = run
+      const record = records[run.next]
+      if (record) {
+        if (bytes > 0 && bytes + record.value.length > limits.bytes) break
+        bytes += record.value.length
+        works.push({ topic, partition, record, taken })
+      }
+      if (++run.next >= records.length) this.#runs.shift()
     }
-    const taken = this.#works.slice(this.#first, end)
     this.bytes -= bytes
-    this.#first = end
-    // What is gone is let go of in large steps: moving the rest at each bulk would cost more than the bulk.
-    if (this.#first > 1000 && this.#first * 2 > this.#works.length) {
-      this.#works = this.#works.slice(this.#first)
-      this.#first = 0
-    }
-    return taken
+    return works
   }
 
   drop({ topic, partition }: TopicPartition): void {
-    this.#works = this.#works.slice(this.#first).filter((one) => one.topic !== topic || one.partition !== partition)
-    this.#first = 0
-    this.bytes = this.#works.reduce((sum, { record }) => sum + record.value.length, 0)
+    this.#runs = this.#runs.filter((one) => one.topic !== topic || one.partition !== partition)
+    this.bytes = 0
+    for (const { records, next } of this.#runs)
+      for (let index = next; index < records.length; index++) this.bytes += records[index]?.value.length ?? 0
   }
 }

@@ -47,9 +47,9 @@ export function dialectOf(distribution: Distribution): Dialect {
 }
 
 const emits: Readonly<Record<string, string>> = {
-  keyword: 'emit(v.toString())',
-  double: 'if (v instanceof Number) { emit(((Number) v).doubleValue()) }',
-  date: 'if (v instanceof String) { emit(ZonedDateTime.parse(v).toInstant().toEpochMilli()) }',
+  keyword: 'emit(v.toString());',
+  double: 'if (v instanceof Number) { emit(((Number) v).doubleValue()); }',
+  date: 'if (v instanceof String) { emit(ZonedDateTime.parse(v).toInstant().toEpochMilli()); }',
 }
 
 /** Walks the document by the path, over lists as well; `emit` is what the server calls a value. */
@@ -60,6 +60,6 @@ function derivedScript(path: string, type: string): string {
     `for (def name : [${names.join(', ')}]) { def next = [];`,
     'for (def o : level) { if (o instanceof Map && o.containsKey(name)) { def v = o.get(name);',
     'if (v instanceof List) { next.addAll(v) } else if (v != null) { next.add(v) } } } level = next; }',
-    `for (def v : level) { ${emits[type] ?? emits['keyword']}; }`,
+    `for (def v : level) { ${emits[type] ?? emits['keyword']} }`,
   ].join(' ')
 }

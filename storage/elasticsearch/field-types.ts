@@ -1,4 +1,5 @@
 import type { QueryNode } from '../query/query.ts'
+import type { Dialect } from './dialect.ts'
 import { fields, measured, texts } from './mapping.ts'
 
 /** How a path can be asked for. `unknown` is kept in the documents and not indexed. */
@@ -19,7 +20,8 @@ export type FieldType =
 export type RuntimeType = 'keyword' | 'double' | 'date'
 export type Runtime = ReadonlyMap<string, RuntimeType>
 
-const openMaps = Object.entries(fields).flatMap(([name, { type }]) => (type === 'flattened' ? [`${name}.`] : []))
+const openMaps = Object.keys(fields).filter((name) => fields[name]?.['type'] === 'flattened')
+const openMapOf = (path: string) => openMaps.find((name) => path.startsWith(`${name}.`))
 
 export function fieldType(path: string): FieldType {
   if (path === 'event.id') return 'id'
@@ -27,7 +29,15 @@ export function fieldType(path: string): FieldType {
   if (measured.some((name) => path.startsWith(`${name}.`))) return 'measured'
   const known = fields[path]?.['type']
   if (known !== undefined) return known as FieldType
-  return openMaps.some((name) => path.startsWith(name)) ? 'flattened' : 'unknown'
+  return openMapOf(path) === undefined ? 'unknown' : 'flattened'
+}
+
+/** Can its values be counted without reading every document? */
+export function hasColumn(path: string, { property: adapt }: Dialect): boolean {
+  if (fieldType(path) === 'unknown') return false
+  const name = openMapOf(path)
+  const property = name === undefined ? undefined : fields[name]
+  return property === undefined || adapt(property)['doc_values'] !== false
 }
 
 const numeric: ReadonlySet<FieldType> = new Set(['long', 'double', 'date', 'measured'])

@@ -4,7 +4,7 @@ import type { QueryNode } from '../query/query.ts'
 import { searchRelated } from '../query/related.ts'
 import type { EventSearch, SearchPage, SearchRequest, TimeRange } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
-import { fieldType, runtimeFields } from './field-types.ts'
+import { fieldType, hasColumn, runtimeFields } from './field-types.ts'
 import { indexPatterns } from './index-name.ts'
 import type { Requests } from './requests.ts'
 import { exactField, inRange } from './to-query.ts'
@@ -81,7 +81,7 @@ interface Asked {
 
 function queryBody({ query, range, field }: Asked, dialect: Dialect): Record<string, unknown> {
   const runtime = runtimeFields(query)
-  if (field !== undefined && fieldType(field) === 'unknown') runtime.set(field, runtime.get(field) ?? 'keyword')
+  if (field !== undefined && !hasColumn(field, dialect)) runtime.set(field, runtime.get(field) ?? 'keyword')
   const sections: Record<string, Record<string, unknown>> = {}
   for (const [path, type] of runtime) {
     const [section, definition] = dialect.runtime(path, type)

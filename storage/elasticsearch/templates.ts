@@ -20,6 +20,8 @@ export function templates(prefix: string, text: TextType, dialect: Dialect, hasC
   const settings = dialect.settings({
     'index.auto_expand_replicas': '0-1',
     'index.codec': 'best_compression',
+    // Each refresh begins segments that are merged again later; five times as many a second are dear under load.
+    'index.refresh_interval': '5s',
     // A field too many is kept and not indexed; the event is stored in any case.
     'index.mapping.total_fields.ignore_dynamic_beyond_limit': true,
   })

@@ -8,6 +8,13 @@ export interface Body {
   readonly documents: number
 }
 
+/** How a server is fed. */
+export interface FeedSetting {
+  /** In one bulk. */
+  readonly documents: number
+  readonly inFlight: number
+}
+
 /** All bodies in memory before the clock starts: what the server can take when nothing has to be done for it. */
 export function prebuild(total: number, size: number, indexOf: (topic: TopicName) => string): Body[] {
   return [...recordsOf(total, size)].map((records) => {

@@ -22,6 +22,8 @@ export interface ElasticsearchRequest {
   readonly cluster?: readonly number[]
   /** Added to the JVM's options. */
   readonly javaOptions?: string
+  /** Processors that it may use, as `taskset -c` names them; it sees no others. */
+  readonly cores?: string
 }
 
 export interface Elasticsearch {
@@ -39,7 +41,7 @@ export interface Elasticsearch {
 
 /** A private Elasticsearch node on loopback; gone with its folder at the end. */
 export async function startElasticsearch(request: ElasticsearchRequest = {}): Promise<Started<Elasticsearch>> {
-  const { version = '8.19.9', password, javaOptions = '' } = request
+  const { version = '8.19.9', password, javaOptions = '', cores } = request
   const source = await (password === undefined ? fetchElasticsearch : fetchSecured)(version)
   const java = await javaHome(version.startsWith('9') ? 21 : 17)
   const user = serverUser()
@@ -71,7 +73,9 @@ export async function startElasticsearch(request: ElasticsearchRequest = {}): Pr
     execFileSync('bash', [script('elasticsearch-keystore'), ...args], { env, input, stdio: 'pipe', ...user })
   const start = async () => {
     const logFile = join(base, 'stdout.log')
-    startServerProcess({ program: 'bash', args: [script('elasticsearch')], env, base, user, logFile })
+    const command = ['bash', script('elasticsearch')]
+    const [program = '', ...args] = cores === undefined ? command : ['taskset', '-c', cores, ...command]
+    startServerProcess({ program, args, env, base, user, logFile })
     const deadline = Date.now() + 120_000
     while (!(await isHealthy(url, password))) {
       if (Date.now() > deadline || processesOf(base).length === 0)

@@ -24,13 +24,27 @@ const snappyCodec: Codec = {
 /** On events level 1 is quicker than the default, 3, and no larger. */
 const zstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 128 << 10 }
 
+/** Beyond it a frame's word for its size is not taken: a few bytes may claim anything. */
+const largestChunk = 8 << 20
+const smallestChunk = 1 << 10
+
+/**
+ * In one piece where the frame tells how large it is: put together from pieces it would be written twice, and twice the
+ * memory would wait for the garbage collector. One byte more, for a piece that is full asks for another.
+ */
+function decompressZstd(data: Buffer): Buffer {
+  const size = zstdContentSize(data)
+  const isBelieved = size !== undefined && size < largestChunk
+  return zstdDecompressSync(data, isBelieved ? { chunkSize: Math.max(smallestChunk, size + 1) } : {})
+}
+
 /** By the number that a record batch carries in its attributes. */
 const codecs: readonly (Codec | undefined)[] = [
   undefined,
   { compress: (data) => gzipSync(data), decompress: (data) => gunzipSync(data) },
   snappyCodec,
   { compress: (data) => lz4().compressFrameSync(data), decompress: (data) => lz4().decompressFrameSync(data) },
-  { compress: (data) => zstdCompressSync(data, zstdOptions), decompress: (data) => zstdDecompressSync(data) },
+  { compress: (data) => zstdCompressSync(data, zstdOptions), decompress: decompressZstd },
 ]
 
 export function compress(compression: Compression, data: Buffer): Buffer {
@@ -43,6 +57,27 @@ export function decompress(codec: number, data: Buffer): Buffer {
   const found = codecs[codec]
   if (!found) throw new Error(`a record batch is compressed by the unknown codec ${codec}`)
   return found.decompress(data)
+}
+
+const zstdMagic = 0xfd2fb528
+const dictionaryBytes = [0, 1, 2, 4]
+
+/** The plain size that the first frame's header tells (RFC 8878, 3.1.1.1); undefined where it does not. */
+function zstdContentSize(data: Buffer): number | undefined {
+  if (data.length < 18 || data.readUInt32LE(0) !== zstdMagic) return undefined
+  const descriptor = data[4] ?? 0
+  const isSingleSegment = (descriptor & 0x20) !== 0
+  const at = 5 + (isSingleSegment ? 0 : 1) + (dictionaryBytes[descriptor & 3] ?? 0)
+  switch (descriptor >> 6) {
+    case 0:
+      return isSingleSegment ? data[at] : undefined
+    case 1:
+      return data.readUInt16LE(at) + 256
+    case 2:
+      return data.readUInt32LE(at)
+    default:
+      return Number(data.readBigUInt64LE(at))
+  }
 }
 
 /** Java's clients frame snappy in blocks of their own kind; librdkafka and this transport write one plain block. Brokers read both. */

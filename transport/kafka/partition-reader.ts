@@ -116,10 +116,9 @@ export class PartitionReader {
   async #run(): Promise<void> {
     const { signal } = this.#ending
     await this.#deps.after
-    while (!signal.aborted) {
-      const batches = this.#nextBatches()
-      if (batches.length === 0) break
-      await this.#deliver(batches)
+    while (!signal.aborted && this.#queue.length > 0) {
+      await this.#deps.handlers.room?.(signal)
+      if (!signal.aborted) await this.#deliver(this.#nextBatches())
     }
     if (signal.aborted || this.#endReadAtMs === undefined || this.delivered < this.position) return
     this.#deps.handlers.caughtUp?.(this.at, this.#endReadAtMs)

@@ -3,6 +3,7 @@ import { batchMemory } from './batch-memory.ts'
 import { type Compression, compress, compressions, decompress } from './codecs.ts'
 import { type PackedRun, runBytes, timeAt, writeRun } from './packed-run.ts'
 import { readVarint, varintBytes, writeVarint } from './varint.ts'
+import { readWireRecord, type WireRecord } from './wire-record.ts'
 
 /**
  * Kafka's record batch, version 2, big endian:
@@ -25,14 +26,6 @@ export interface ProducerStamp {
   readonly id: bigint
   readonly epoch: number
   readonly sequence: number
-}
-
-export interface ReadRecord {
-  readonly offset: number
-  readonly timestampMs: number
-  readonly key: string
-  readonly value: Buffer
-  readonly headers: Record<string, string>
 }
 
 /** Bytes of the record in a batch, compression aside; an upper bound. */
@@ -170,7 +163,7 @@ export function splitBatches(bytes: Buffer): WireBatch[] {
 }
 
 /** The batch's records from offset `from` on; none for a transaction's marker. Throws where the bytes are damaged. */
-export function decodeBatch({ baseOffset, bytes }: WireBatch, from: number): ReadRecord[] {
+export function decodeBatch({ baseOffset, bytes }: WireBatch, from: number): WireRecord[] {
   if (bytes.readInt8(16) !== magic) throw new Error(`a record batch has the unknown format ${bytes.readInt8(16)}`)
   if (crc32c(bytes.subarray(21)) !== bytes.readUInt32BE(17))
     throw new Error('a record batch does not match its checksum')
@@ -180,44 +173,15 @@ export function decodeBatch({ baseOffset, bytes }: WireBatch, from: number): Rea
   const baseMs = Number(bytes.readBigInt64BE(27))
   const appendMs = Number(bytes.readBigInt64BE(35))
   const plain = decompress(attributes & 7, bytes.subarray(headerBytes))
-  const records: ReadRecord[] = []
+  const records: WireRecord[] = []
   const cursor = { buffer: plain, at: 0 }
   for (let left = bytes.readInt32BE(57); left > 0; left--) {
     const end = readVarint(cursor) + cursor.at
     cursor.at++
     const timestampMs = baseMs + readVarint(cursor)
     const offset = baseOffset + readVarint(cursor)
-    if (offset >= from) records.push(readRecord(cursor, offset, isAppendTime ? appendMs : timestampMs))
+    if (offset >= from) records.push(readWireRecord(cursor, offset, isAppendTime ? appendMs : timestampMs))
     cursor.at = end
   }
   return records
-}
-
-const nothing = Buffer.alloc(0)
-
-function readRecord(cursor: { buffer: Buffer; at: number }, offset: number, timestampMs: number): ReadRecord {
-  const key = readText(cursor)
-  const value = readBytes(cursor)
-  const headers: Array<[string, string]> = []
-  for (let left = readVarint(cursor); left > 0; left--) headers.push([readText(cursor), readText(cursor)])
-  return { offset, timestampMs, key, value, headers: Object.fromEntries(headers) }
-}
-
-/** An absent key or value reads as an empty one. */
-function readBytes(cursor: { buffer: Buffer; at: number }): Buffer {
-  const length = pass(cursor)
-  return length === 0 ? nothing : cursor.buffer.subarray(cursor.at - length, cursor.at)
-}
-
-function readText(cursor: { buffer: Buffer; at: number }): string {
-  const length = pass(cursor)
-  return length === 0 ? '' : cursor.buffer.toString('utf8', cursor.at - length, cursor.at)
-}
-
-/** Moves behind the next bytes, and answers how many they are. */
-function pass(cursor: { buffer: Buffer; at: number }): number {
-  const length = Math.max(0, readVarint(cursor))
-  cursor.at += length
-  if (cursor.at > cursor.buffer.length) throw new RangeError('a record goes on beyond its batch')
-  return length
 }

@@ -19,6 +19,11 @@ const story: Readonly<Record<string, Partial<ThumpEvent>>> = {
   newer: { invention: { width: 42, name: 'Flux', is: true, list: ['a', 'B'] } },
   text: { message: 'connection from rabbit@mq1-blue was closed: login refused' },
   decomposed: { message: '회원 탈퇴'.normalize('NFD') },
+  filed: {
+    log: { file: { path: '/var/log/mq1.log' } },
+    source: { ip: '10.0.0.8', port: 5672 },
+    rabbitmq: { arguments: { 'x-queue-type': 'quorum', 'x-max-length': 10 } },
+  },
   undatable: { '@timestamp': 'Sun Nov 22 2026 00:00:09 GMT' },
 }
 
@@ -53,7 +58,7 @@ describe('a search of Elasticsearch', () => {
     ['app.path: "c:\\\\LOGS\\\\a?b"', ['slow']],
     ['url.path: /a\\*b', ['missing']],
     ['source.ip: not-an-address', ['quick']],
-    ['source.ip: 10.*', ['slow']],
+    ['source.ip: 10.*', ['slow', 'filed']],
     ['http.response.status_code: 4*', ['missing']],
     ['http.response.status_code: 5*', ['broken']],
     ['http.response.status_code: 40*', ['missing']],
@@ -71,6 +76,15 @@ describe('a search of Elasticsearch', () => {
     ['invention.is: true', ['newer']],
     ['invention.list: b', ['newer']],
     ['invention.name: *', ['newer']],
+    ['log.file.path: /VAR/log/*', ['filed']],
+    ['log.file.path: /var/log/mq1.log', ['filed']],
+    ['log.file.path: *', ['filed']],
+    ['source.port >= 5672 and source.port: 5672', ['filed']],
+    ['rabbitmq.arguments.x-queue-type: QUORUM', ['filed']],
+    ['rabbitmq.arguments.x-queue-type: *', ['filed']],
+    ['rabbitmq.arguments.x-queue-type: quo*', ['filed']],
+    ['rabbitmq.arguments: *', ['filed']],
+    ['rabbitmq.arguments.x-max-length > 9', ['filed']],
     ['event.id: quick', ['quick']],
     ['event.id: qui*', ['quick']],
     ['mq1', ['text']],
@@ -92,7 +106,9 @@ describe('a search of Elasticsearch', () => {
         { value: 'true', count: 1 },
       ],
     ],
-    ['source.ip', ['10.0.0.7', 'not-an-address'].map((value) => ({ value, count: 1 }))],
+    ['source.ip', ['10.0.0.7', '10.0.0.8', 'not-an-address'].map((value) => ({ value, count: 1 }))],
+    ['rabbitmq.arguments.x-queue-type', [{ value: 'quorum', count: 1 }]],
+    ['log.file.path', [{ value: '/var/log/mq1.log', count: 1 }]],
   ])('counts the values of %s', async (field, expected) => {
     expect(await storage.search.top(field, query('not event.id: none'), {}, 10, never)).toEqual(expected)
   })

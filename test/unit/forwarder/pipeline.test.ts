@@ -215,7 +215,7 @@ describe('the size of a write', () => {
     ['stays when it was not full', 1000, { documents: 30 }, 1000],
     ['shrinks when its answer takes long', 1000, { tookMs: 5000 }, 750],
     ['never falls below fifty', 60, { wasPushedBack: true }, 50],
-    ['never grows beyond four thousand', 4000, { documents: 4000 }, 4000],
+    ['never grows beyond two thousand', 2000, { documents: 2000 }, 2000],
   ])('%s', (_, documents, result, expected) => {
     expect(nextBulkSize({ documents }, { ...full, ...result })).toEqual({ documents: expected })
   })

@@ -1,3 +1,4 @@
+import { constants, zstdCompressSync } from 'node:zlib'
 import { compressSync } from 'snappy'
 import { expect, test } from 'vitest'
 import { compress, decompress } from '../../../../transport/kafka/codecs.ts'
@@ -22,4 +23,21 @@ test('lz4 is written as a frame of independent blocks, for Java clients read no 
 
 test('a codec that Kafka does not have is named', () => {
   expect(() => decompress(7, Buffer.alloc(1))).toThrow('unknown codec 7')
+})
+
+/** Frames that tell their size in each of the ways a frame can, and those that do not tell it. */
+test.each([
+  ['in one byte', 5, {}],
+  ['in two bytes', 300, {}],
+  ['in four bytes', 70_000, {}],
+  ['not at all', 70_000, { params: { [constants.ZSTD_c_contentSizeFlag]: 0 } }],
+])('zstd is read whole where its frame tells its size %s', (_, size, options) => {
+  const text = Buffer.alloc(size, 'thump ')
+  expect(decompress(4, zstdCompressSync(text, { ...options })).equals(text)).toBe(true)
+})
+
+test('a frame that tells more than it holds takes no memory for it', () => {
+  const frame = zstdCompressSync(Buffer.alloc(70_000, 'thump '))
+  frame.writeUInt32LE(2 ** 31, 5)
+  expect(() => decompress(4, frame)).toThrow()
 })

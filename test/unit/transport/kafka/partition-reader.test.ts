@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { silentLogger } from '../../../../runtime/log.ts'
+import { PartitionReader } from '../../../../transport/kafka/partition-reader.ts'
+import { encodeBatch } from '../../../../transport/kafka/record-batch.ts'
+
+const at = { topic: 'APP', partition: 0 } as const
+const tick = () => new Promise<void>((resolve) => void setImmediate(resolve))
+
+/** A batch of two records from offset 0 on, as a fetch brings it. */
+function fetched(): Buffer {
+  const record = (value: string) => ({ key: Buffer.from('k'), value: Buffer.from(value), headers: [], timestampMs: 0 })
+  return encodeBatch([record('a'), record('b')], 'zstd', { id: -1n, epoch: -1, sequence: -1 })
+}
+
+/** A reader whose handler has room when it is told so. */
+function reader() {
+  const taken: string[] = []
+  const room = Promise.withResolvers<void>()
+  const given = new PartitionReader(
+    {
+      at,
+      wireTopic: 'APP',
+      log: silentLogger,
+      onRoom: () => {},
+      after: undefined,
+      handlers: {
+        room: (signal) => {
+          signal.addEventListener('abort', () => room.resolve())
+          return room.promise
+        },
+        records: async ({ records }) => void taken.push(...records.map(({ value }) => value.toString())),
+      },
+    },
+    0,
+    undefined,
+  )
+  return { given, taken, room }
+}
+
+test('what was fetched stays as it lies until its reader has room', async () => {
+  const { given, taken, room } = reader()
+  given.take(fetched(), 2, 0)
+  await tick()
+  expect([taken, given.lag]).toEqual([[], 2])
+  room.resolve()
+  await given.ended
+  expect([taken, given.lag]).toEqual([['a', 'b'], 0])
+})
+
+test('a partition that is taken away waits for no room, and hands nothing on', async () => {
+  const { given, taken } = reader()
+  given.take(fetched(), 2, 0)
+  await tick()
+  given.end()
+  await given.ended
+  expect(taken).toEqual([])
+})
