@@ -83,7 +83,7 @@ function falseSpan(database: DatabaseSync): string | undefined {
 }
 
 /** A part at a time: a reader that stays keeps the writer from moving its log into the file. */
-const rowsAtOnce = 5000
+const rowsAtOnce = 1000
 const maxKnownTerms = 50_000
 
 function firstFalseRow(database: DatabaseSync, lastRow: number, words: ExpectedWords): string | undefined {

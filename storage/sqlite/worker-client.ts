@@ -69,7 +69,7 @@ export async function askOnce<Op extends Request['op']>(
   request: Request & { op: Op },
   signal: AbortSignal,
 ): Promise<Answers[Op]> {
-  const worker = spawnWorker(options)
+  const worker = spawnWorker(options, smallHeap)
   try {
     worker.postMessage({ number: 0, request })
     const [reply] = (await once(worker, 'message', { signal })) as [Reply]
@@ -80,6 +80,9 @@ export async function askOnce<Op extends Request['op']>(
   }
 }
 
-function spawnWorker(options: WorkerOptions): Worker {
-  return new Worker(workerProgram, { workerData: options })
+/** Megabytes: going through millions of events leaves rubbish that is better taken away than kept. */
+const smallHeap = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 160 }
+
+function spawnWorker(options: WorkerOptions, resourceLimits = {}): Worker {
+  return new Worker(workerProgram, { workerData: options, resourceLimits })
 }

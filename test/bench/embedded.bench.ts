@@ -8,15 +8,35 @@ import type { Load } from './embedded/events.ts'
 import { measureFound } from './embedded/found.ts'
 import { measureLog } from './embedded/log.ts'
 import { asked, fillDays, fillNaive, naiveCount, rangesOf, type searchDays, sizeOf, warmMs } from './embedded/stores.ts'
+import { measureUp } from './embedded/up.ts'
 
 /** The peers are given a part of a large load: the naive table's questions would take hours. */
 const peerEvents = 300_000
 
 /**
  * `npm run bench -- embedded [events] [days] [elasticsearch-url]`: into the log and into the days with full text, the
- * questions asked of them, how soon an event is found; beside a single table with LIKE, and beside Elasticsearch.
+ * questions asked of them, how soon an event is found; beside a single table with LIKE, and beside Elasticsearch. Millions
+ * of events in two steps, the second as often as wanted: `embedded fill DIR events days`, then `embedded ask DIR events days`.
  */
-export default async function embedded([count = '200000', days = '2', url]: readonly string[]): Promise<BenchTable[]> {
+export default async function embedded(argv: readonly string[]): Promise<BenchTable[]> {
+  const [step, dir = '', events = '0', days = '1'] = argv
+  const load = { events: Number(events), days: Number(days) }
+  if (step === 'fill') return [{ title: 'written', rows: [await fillDays(join(dir, 'events'), load)] }]
+  return step === 'ask' ? await askStored(dir, load) : await all(argv)
+}
+
+/** Of what `fill` has written; `thump up` beside it may take out or add nothing. */
+async function askStored(dir: string, load: Load): Promise<BenchTable[]> {
+  const { rows, coldMs, rssMiB } = askAlone(join(dir, 'events'), load)
+  const up = await measureUp(dir)
+  return [
+    { title: `asked of ${load.events} events of ${load.days} days`, rows },
+    { title: 'a process that asked all this', rows: [{ 'cold start ms': coldMs, 'rss MiB': rssMiB }] },
+    { title: 'thump up with these days', rows: [up] },
+  ]
+}
+
+async function all([count = '200000', days = '2', url]: readonly string[]): Promise<BenchTable[]> {
   const load = { events: Number(count), days: Number(days) }
   const peers: Load = { events: Math.min(load.events, peerEvents), days: 1 }
   const dir = mkdtempSync(join(tmpdir(), 'thump-bench-'))

@@ -38,7 +38,7 @@ const campaigns: readonly Campaign[] = [
   {
     project: 'integration',
     files: ['test/integration/embedded', 'test/integration/storage/sqlite-damage'],
-    env: { THUMP_SEED: seed, THUMP_KILLS: '200', THUMP_FLIPS: '2000' },
+    env: { THUMP_SEED: seed, THUMP_KILLS: '200', THUMP_FLIPS: '2000', THUMP_WEEK_MIB: '1024' },
   },
   { project: 'unit', files: ['test/unit/agent/fuzz'], env: { THUMP_FUZZ_RUNS: '50000' } },
   {

@@ -96,6 +96,7 @@ export const asked: ReadonlyArray<readonly [string, readonly string[]]> = [
   ['카드론', ['%카드론%']],
   ['응답하지', ['%응답하지%']],
   ['created', ['%created%']],
+  ['accepting', ['%accepting%']],
   ['order.created.v2', ['%order.created.v2%']],
 ]
 
@@ -116,6 +117,9 @@ export async function searchDays(dir: string, load: Load) {
       'newest 100 of all ms': await warmMs(() => reader.search(newest)),
       'histogram of all ms': await warmMs(() =>
         reader.histogram({ op: 'histogram', query, range: all, bucketMs: dayMs }),
+      ),
+      'by the hour ms': await warmMs(() =>
+        reader.histogram({ op: 'histogram', query, range: all, bucketMs: dayMs / 24 }),
       ),
     })
   }
