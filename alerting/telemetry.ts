@@ -18,6 +18,10 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
   const read = metrics.counter('thump_alerting_events_read_total', 'Events the alerter read', ['topic'])
   const invalid = metrics.counter('thump_alerting_events_invalid_total', 'Records that are no event', ['reason'])
   const ahead = metrics.counter('thump_alerting_events_ahead_total', 'Events from the future, taken as of now')
+  const longText = metrics.counter(
+    'thump_alerting_events_long_text_total',
+    'Events with a text of which rules scan only the first 32,768 characters',
+  )
   const matches = metrics.counter('thump_rule_matches_total', 'Events that satisfied a rule', ['rule'])
   const late = metrics.counter('thump_events_late_total', "Events too late for a rule's windows", ['rule'])
   const skipped = metrics.counter('thump_rule_events_skipped_total', 'Events a rule could not take', ['rule', 'reason'])
@@ -45,6 +49,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
       cost: (rule, seconds) => cost.inc({ rule }, seconds),
       invalid: (reason) => invalid.inc({ reason }),
       ahead: () => ahead.inc(),
+      longText: () => longText.inc(),
     },
     taken: (topic, records) => read.inc({ topic }, records),
     gap({ topic, partition, from, to, reason }) {

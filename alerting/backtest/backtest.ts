@@ -26,6 +26,8 @@ export interface Backtest {
   /** Lines that are no JSON object, and events that claim a time to come. */
   readonly invalid: number
   readonly ahead: number
+  /** Events with a text that rules scan in part only. */
+  readonly longText: number
 }
 
 const silent = {
@@ -84,5 +86,6 @@ export async function backtest(request: BacktestRequest): Promise<Backtest> {
     difference: difference?.rules(),
     invalid: tally.invalid,
     ahead: tally.ahead,
+    longText: tally.longText,
   }
 }

@@ -122,7 +122,7 @@ function differenceOf(
   return [title, ...lines].join('\n')
 }
 
-function remarksOf({ rules, events, sinceMs, invalid, ahead }: Backtest): string {
+function remarksOf({ rules, events, sinceMs, invalid, ahead, longText }: Backtest): string {
   const lines = ['Counted before silences, throttles, digests and calendars: these decide what is told.']
   const late = rules.reduce((sum, rule) => sum + rule.late, 0)
   if (late > 0)
@@ -132,6 +132,8 @@ function remarksOf({ rules, events, sinceMs, invalid, ahead }: Backtest): string
       'None of the lines is an event with a readable @timestamp: nothing was decided. One event a line, as thump events --output json writes them.',
     )
   if (invalid > 0) lines.push(`${invalid} lines are no JSON object and were passed over.`)
+  if (longText > 0)
+    lines.push(`${longText} events hold a text of more than 32,768 characters: what lies behind is not scanned.`)
   if (ahead > 0) lines.push(`${ahead} events claim a time that has not come yet.`)
   for (const { id, skipped } of rules) {
     const reasons = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`)

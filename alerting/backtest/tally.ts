@@ -34,6 +34,7 @@ export class Tally {
   readonly #dayOf: (atMs: number) => string
   invalid = 0
   ahead = 0
+  longText = 0
 
   constructor(rules: readonly Rule[], timezone: string) {
     this.#rules = new Map(rules.filter(({ stage }) => stage !== 'off').map((rule) => [rule.id, newTally(rule)]))
@@ -53,6 +54,9 @@ export class Tally {
     },
     ahead: () => {
       this.ahead++
+    },
+    longText: () => {
+      this.longText++
     },
   }
 

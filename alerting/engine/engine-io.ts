@@ -9,7 +9,12 @@ export interface EngineOptions {
   readonly maxEventAgeMs: number
   /** Monotonic ms, to account for what rules cost; without it nothing is timed and every rule has its turn. */
   readonly costClock?: () => number
-  readonly counts: EngineCounts & { invalid(reason: string): void; ahead(): void }
+  readonly counts: EngineCounts & {
+    invalid(reason: string): void
+    ahead(): void
+    /** A text is longer than what rules scan of it: a word behind that is not found. */
+    longText?(): void
+  }
 }
 
 export interface EngineRecord {

@@ -1,6 +1,6 @@
 import type { TopicName } from '../../event/topics.ts'
 import { fieldValue } from '../rules/field.ts'
-import { SharedTests } from '../rules/predicate.ts'
+import { scannedCharacters, SharedTests } from '../rules/predicate.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { AlertRecord, KeyValue } from '../transition.ts'
 import { asksForBackground, isBackground } from './background.ts'
@@ -12,6 +12,7 @@ import { Evaluators } from './evaluator.ts'
 import { timeOfBytes } from './event-time.ts'
 import { CostMeter } from './cost-meter.ts'
 import { Heartbeats } from './heartbeats.ts'
+import { isScannedInPart } from './long-text.ts'
 import { advanceTo, markRead, PartitionClocks } from './partition-clocks.ts'
 import { Positions } from './positions.ts'
 import { RecentIds } from './recent-ids.ts'
@@ -208,6 +209,7 @@ class EventTimeEngine implements Engine {
       }
       advanceTo(clock, atMs, offset + 1 < highWatermark)
       if (event !== undefined) {
+        if (bytes.length > scannedCharacters && isScannedInPart(event)) counts.longText?.()
         const id = idOf(event) ?? `${topic} ${partition} ${offset}`
         const hit: Hit = { event, id, atMs, topic, isResolving: false, steps: undefined, member: undefined }
         this.#takeEvent({ hit, nowMs, isNew: !this.#recent.mayHold(id) }, route, candidates)

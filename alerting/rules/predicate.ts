@@ -8,7 +8,7 @@ import { wordScanner } from './words.ts'
 
 export type Predicate = (event: unknown) => boolean
 
-/** Text beyond this many characters is not scanned by contains, keywords and regex: the line is flagged by its source. */
+/** Text beyond this many characters is not scanned by contains, keywords and regex: the engine counts such events. */
 export const scannedCharacters = 32_768
 
 /** What many tests ask of one event is worked out once: equal tests, and what a field holds. */

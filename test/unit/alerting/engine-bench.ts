@@ -47,6 +47,7 @@ export function benchOf(rules: string, { saved, wall = 0 }: { saved?: SavedState
       evicted: (_, what) => count(`evicted ${what}`),
       invalid: (reason) => count(reason),
       ahead: () => count('ahead'),
+      longText: () => count('long text'),
     },
   })
   const store = new Store(saved)

@@ -68,4 +68,5 @@ export const sentences: Readonly<Record<string, string>> = {
   S53: "a change of type, where, groupBy or windows resets that rule's windows and closes its alerts silently",
   S54: 'other edits keep state',
   S55: "a removed rule's alerts close silently",
+  S56: 'a text is scanned up to a limit, and what is longer is counted',
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { scannedCharacters } from '../../../../alerting/rules/predicate.ts'
 import { benchOf } from '../engine-bench.ts'
 
 const count = (more = '') => `
@@ -89,6 +90,37 @@ describe('early and late', () => {
       )
     expect(bench.told()).toEqual(['firing r a @7'])
     expect(bench.counted).toMatchObject({ 'not-an-object': 6 })
+  })
+})
+
+test('S56 of a long text what is scanned counts, and that it is more is counted as well', () => {
+  const bench = benchOf('rules:\n- {id: r, topic: APP, type: match, where: {message.contains: needle}, quiet: 0s}\n')
+  const hay = 'x'.repeat(scannedCharacters)
+  bench.read([{ at: 1, message: `${hay}needle` }])
+  expect([bench.told(), bench.counted['long text']]).toEqual([[], 1])
+  bench.read([{ at: 2, message: `needle${hay}` }])
+  expect([bench.told()[0], bench.counted['long text']]).toEqual(['firing r @2', 2])
+  bench.read([{ at: 3, message: 'needle', app: { parts: Array.from({ length: 9 }, () => hay.slice(0, 9000)) } }])
+  expect([bench.told()[0], bench.counted['long text']]).toEqual(['firing r @3', 2])
+})
+
+describe('a wall clock that jumps', () => {
+  test('S6 set back: what was decided stays decided, and what comes is taken', () => {
+    const bench = benchOf(count())
+    bench.read([error(1), error(2), error(3)])
+    bench.idle(100)
+    expect(bench.told()).toEqual(['firing r @3', 'resolved r @61'])
+    bench.idle(10)
+    bench.read([error(71), error(72), error(73)], { wall: 73 })
+    expect(bench.told()).toEqual(['firing r @73'])
+  })
+
+  test('S6 M3 ahead: what comes after it is mended is late for windows, counted, and still a match', () => {
+    const bench = benchOf(`${count()}${match().replace('rules:\n', '').replace('id: r', 'id: m')}`)
+    bench.idle(86_400)
+    bench.read([of(11, 'a'), of(12, 'a')], { wall: 12 })
+    expect(bench.counted).toMatchObject({ late: 2 })
+    expect(bench.told()).toContain('firing m a @11')
   })
 })
 
