@@ -1,4 +1,4 @@
-import { type ChannelModel, connect } from 'amqplib'
+import type { ChannelModel } from 'amqplib'
 import { readFileSync } from 'node:fs'
 import type { AgentConfig } from '../../runtime/config/schema-agent.ts'
 import { UnavailableError } from '../../runtime/errors.ts'
@@ -15,6 +15,8 @@ export interface ConnectRequest {
 
 /** Tries the urls in turn, once each; throws UnavailableError with the last cause. Never publishes: consumers only. */
 export async function connectBroker({ amqp, vhost, name, timeoutMs = 10_000 }: ConnectRequest): Promise<ChannelModel> {
+  // An agent of log files alone has no use for it.
+  const { connect } = await import('amqplib')
   let last: unknown
   for (const url of amqp.url) {
     try {
