@@ -117,7 +117,7 @@ export class Changes {
     const alerts: AlertRecord[] = []
     for (const { of, state, isGone } of this.#windows) {
       const { rule } = of
-      windows.push({ rule: rule.id, key: state.id, state: isGone ? undefined : JSON.stringify(state.stored()) })
+      windows.push({ rule: rule.id, key: state.id, state: isGone ? undefined : JSON.stringify(state.written()) })
       if (!isGone && state.alert) alerts.push(recordOf(rule, state, state.alert))
       state.isDirty = false
     }

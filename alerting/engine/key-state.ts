@@ -39,14 +39,29 @@ export interface OpenAlert {
   readonly description?: string
 }
 
-/** All that is kept for one rule and key, as it is stored: plain data. */
-export interface StoredKey {
+/** All that is kept for one rule and key: plain data. */
+export interface StoredKey extends Omit<WrittenKey, 'alert'> {
+  readonly alert?: OpenAlert
+}
+
+/** As it is written: an alert's samples stand in its record, which is written with it. */
+export interface WrittenKey {
   readonly id: string
   readonly key: readonly KeyValue[]
   readonly window: unknown
-  readonly alert?: OpenAlert
+  readonly alert?: Omit<OpenAlert, 'samples'> & { readonly samples?: OpenAlert['samples'] | undefined }
   /** Stands for all keys beyond the cap. */
   readonly isOverflow?: true
+}
+
+/** As it was written, beside the record of its alert. */
+export function storedKey(
+  written: WrittenKey,
+  samplesOf: (alertId: string) => OpenAlert['samples'] | undefined,
+): StoredKey {
+  const { alert, ...rest } = written
+  if (!alert) return rest
+  return { ...rest, alert: { ...alert, samples: samplesOf(alert.id) ?? alert.samples ?? [] } }
 }
 
 /** One rule and key at work. There may be millions: every field counts. */
@@ -77,9 +92,15 @@ export class KeyState {
     return this.id === overflowId
   }
 
-  stored(): StoredKey {
+  written(): WrittenKey {
     const { id, key, window, alert, isOverflow } = this
-    return { id, key, window, ...(alert && { alert }), ...(isOverflow && { isOverflow }) }
+    return {
+      id,
+      key,
+      window,
+      ...(alert && { alert: { ...alert, samples: undefined } }),
+      ...(isOverflow && { isOverflow }),
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ChangeSet, ReadPosition, RuleMemory } from '../engine/changes.ts'
 import type { SavedState } from '../engine/engine-io.ts'
-import type { StoredKey } from '../engine/key-state.ts'
+import { type StoredKey, storedKey, type WrittenKey } from '../engine/key-state.ts'
 import type { StateDatabase } from './database.ts'
 import { appendTransition, listAlerts, updateAlert } from './outbox.ts'
 
@@ -54,9 +54,15 @@ function saveSeen(db: StateDatabase, { seen, seenUntil }: ChangeSet): void {
 /** What the last process that held the database left behind. */
 export function loadState(db: StateDatabase): SavedState {
   const all = <T>(sql: string) => db.prepare(sql).all() as unknown as T[]
+  const firing = listAlerts(db, 'firing', Number.MAX_SAFE_INTEGER)
+  const samples = new Map(firing.map((record) => [record.id, [...record.samples]]))
   const windows = new Map<string, StoredKey[]>()
   for (const { rule, state } of all<{ rule: string; state: string }>('SELECT rule, state FROM windows'))
-    push(windows, rule, JSON.parse(state) as StoredKey)
+    push(
+      windows,
+      rule,
+      storedKey(JSON.parse(state) as WrittenKey, (id) => samples.get(id)),
+    )
   const seen = new Map<string, Array<{ id: string; atMs: number }>>()
   for (const { rule, id, at_ms } of all<{ rule: string; id: string; at_ms: number }>(
     'SELECT * FROM seen ORDER BY at_ms',
@@ -80,7 +86,7 @@ export function loadState(db: StateDatabase): SavedState {
         seen: seen.get(id) ?? [],
       }),
     ),
-    firing: listAlerts(db, 'firing', Number.MAX_SAFE_INTEGER),
+    firing,
     heartbeats: new Map(
       all<{ node: string; at_ms: number }>('SELECT * FROM heartbeats').map(({ node, at_ms }) => [node, at_ms]),
     ),

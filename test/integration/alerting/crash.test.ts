@@ -71,7 +71,7 @@ function run(
   told.push(...readTransitions(db, 0, 100_000))
   return told.map(
     ({ kind, atMs, alertId, record }) =>
-      `${record.ruleId} ${alertId} ${kind} ${(atMs - startMs) / 1000} ${record.count}`,
+      `${record.ruleId} ${alertId} ${kind} ${(atMs - startMs) / 1000} ${record.count} ${record.samples.map(({ event }) => event.id).join(' ')}`,
   )
 }
 

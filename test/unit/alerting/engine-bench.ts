@@ -1,7 +1,7 @@
 import type { ChangeSet } from '../../../alerting/engine/changes.ts'
 import { createEngine, type Engine } from '../../../alerting/engine/engine.ts'
 import type { SavedState } from '../../../alerting/engine/engine-io.ts'
-import type { StoredKey } from '../../../alerting/engine/key-state.ts'
+import { storedKey, type WrittenKey } from '../../../alerting/engine/key-state.ts'
 import type { TopicName } from '../../../event/topics.ts'
 import { rulesOf } from './rule-source.ts'
 
@@ -137,6 +137,7 @@ class Store {
       if (kind === 'firing') this.#firing.set(record.id, record)
       else this.#firing.delete(record.id)
     }
+    for (const record of changes.alerts) this.#firing.set(record.id, record)
     for (const position of changes.positions) this.#positions.set(`${position.topic} ${position.partition}`, position)
     if (changes.heartbeats) this.#heartbeats = changes.heartbeats
   }
@@ -148,8 +149,8 @@ class Store {
         id,
         fingerprint,
         memory: JSON.parse(memory) as { startedMs: number },
-        windows: [...(this.#windows.get(id) ?? new Map<string, string>()).values()].map(
-          (text) => JSON.parse(text) as StoredKey,
+        windows: [...(this.#windows.get(id) ?? new Map<string, string>()).values()].map((text) =>
+          storedKey(JSON.parse(text) as WrittenKey, (alert) => this.#firing.get(alert)?.samples.slice()),
         ),
         seen: [...(this.#seen.get(id) ?? new Map<string, number>())].map(([eventId, atMs]) => ({ id: eventId, atMs })),
       })),
