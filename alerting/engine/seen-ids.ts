@@ -1,3 +1,6 @@
+/** To go through a hundred thousand ids costs a hundredth of a table of them: whoever asks seldom has none. */
+const looksWithoutTable = 16
+
 /** Ids of events that changed a rule's state, so that a replayed one is not counted again. Kept by arrival, oldest first. */
 export class SeenIds {
   /** In the order of arrival from `#oldest` on. */
@@ -11,6 +14,7 @@ export class SeenIds {
   /** When each was seen last. Made only as far as it is asked: most rules are never asked, see `RecentIds`. */
   readonly #atMs = new Map<string, number>()
   #indexed = 0
+  #looks = 0
   /** Who writes knows that there is something to write. */
   isTold = false
   readonly keepMs: number
@@ -53,6 +57,11 @@ export class SeenIds {
   }
 
   has(id: string, nowMs: number): boolean {
+    if (this.#looks < looksWithoutTable) {
+      this.#looks++
+      const at = this.#ids.lastIndexOf(id)
+      return at >= this.#oldest && (this.#times[at] as number) > nowMs - this.keepMs
+    }
     for (; this.#indexed < this.#ids.length; this.#indexed++)
       this.#atMs.set(this.#ids[this.#indexed] as string, this.#times[this.#indexed] as number)
     const atMs = this.#atMs.get(id)
