@@ -47,9 +47,16 @@ export function createMaskWatch(builtin: readonly string[]): Watch {
     if (kind === high) return true
     return kind === at ? isAddress(bytes, start, index, end) : isSecret(kind, bytes, start, index, end)
   }
+  // What stands before a second byte is known: most say that it ends nothing.
+  const concernsSecond = (first: number, second: number) => {
+    const kind = kinds[second]
+    if (kind === separator && !isKeyEnd(first)) return false
+    // `//` or `services/`
+    return concernsByte(second) && (kind !== slash || first === 0x2f || first === 0x73)
+  }
   return {
     concerns: (first, second) =>
-      concernsByte(first) || concernsByte(second) || (hasSecrets && isSpecial(first, second)),
+      concernsByte(first) || concernsSecond(first, second) || (hasSecrets && isSpecial(first, second)),
     look: (bytes, start, index, end) =>
       (index >= start && lookAt(bytes, start, index, end)) ||
       (index + 1 < end && lookAt(bytes, start, index + 1, end)) ||
