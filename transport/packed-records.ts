@@ -14,15 +14,15 @@ export interface PackedRecords {
   /** Where the first value begins. */
   readonly start: number
   /** Two numbers a record: where its value ends, and where its id does. */
-  readonly bounds: readonly number[]
+  readonly bounds: Uint32Array
   /** Kafka's record times, ms since the epoch, whole numbers. */
-  readonly timesMs: readonly number[]
+  readonly timesMs: Float64Array
 }
 
 /** The same records one by one; values are views of the same bytes. */
 export function unpack({ topic, key, headers, bytes, start, bounds, timesMs }: PackedRecords): OutRecord[] {
   let at = start
-  return timesMs.map((timestampMs, index) => {
+  return Array.from(timesMs, (timestampMs, index) => {
     const [valueEnd, idEnd] = [bounds[2 * index] ?? at, bounds[2 * index + 1] ?? at]
     const value = bytes.subarray(at, valueEnd)
     at = idEnd

@@ -22,8 +22,10 @@ export class RecordPacker {
   #topic: TopicName = 'APP'
   #key = ''
   #start = 0
-  #bounds: number[] = []
-  #timesMs: number[] = []
+  /** Of the pack that is being made: outside of V8's young memory, which would copy them about while they grow. */
+  #bounds = new Uint32Array(2 << 10)
+  #timesMs = new Float64Array(1 << 10)
+  #count = 0
 
   constructor() {
     this.#slab = this.#slabs.take(0)
@@ -47,8 +49,19 @@ export class RecordPacker {
 
   /** The record is written: its value up to `valueEnd`, its id from there to the writer's place. */
   add(valueEnd: number, timeMs: number): void {
-    this.#bounds.push(valueEnd, this.out.at)
-    this.#timesMs.push(Math.trunc(timeMs))
+    if (this.#count === this.#timesMs.length) this.#grow()
+    const index = this.#count++
+    this.#bounds[2 * index] = valueEnd
+    this.#bounds[2 * index + 1] = this.out.at
+    this.#timesMs[index] = Math.trunc(timeMs)
+  }
+
+  #grow(): void {
+    const [bounds, timesMs] = [this.#bounds, this.#timesMs]
+    this.#bounds = new Uint32Array(2 * bounds.length)
+    this.#bounds.set(bounds)
+    this.#timesMs = new Float64Array(2 * timesMs.length)
+    this.#timesMs.set(timesMs)
   }
 
   /** What was written since the last call. */
@@ -61,20 +74,19 @@ export class RecordPacker {
   }
 
   #close(): void {
-    if (this.#timesMs.length === 0) return
+    if (this.#count === 0) return
     this.#packs.push({
       topic: this.#topic,
       key: this.#key,
       headers,
       bytes: this.#slab.buffer,
       start: this.#start,
-      bounds: this.#bounds,
-      timesMs: this.#timesMs,
+      bounds: this.#bounds.slice(0, 2 * this.#count),
+      timesMs: this.#timesMs.slice(0, this.#count),
     })
     this.#slab.users++
     this.#held.push(this.#slab)
-    this.#bounds = []
-    this.#timesMs = []
+    this.#count = 0
     this.#start = this.out.at
   }
 }

@@ -19,8 +19,16 @@ function packOf(key: string, from: number, count: number, bytes: number, topic: 
     text += `id-${index}`
     bounds.push(text.length)
   }
-  const timesMs = Array.from({ length: count }, (_, index) => nowMs + index)
-  return { topic, key, headers: { schema: '1' }, bytes: Buffer.from(text), start: 0, bounds, timesMs }
+  const timesMs = Float64Array.from({ length: count }, (_, index) => nowMs + index)
+  return {
+    topic,
+    key,
+    headers: { schema: '1' },
+    bytes: Buffer.from(text),
+    start: 0,
+    bounds: Uint32Array.from(bounds),
+    timesMs,
+  }
 }
 
 test.each(['none', 'zstd'] as const)(

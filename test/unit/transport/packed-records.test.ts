@@ -31,8 +31,8 @@ function packOf(given: readonly Given[]): PackedRecords {
     headers: { schema: '1' },
     bytes: Buffer.from(text),
     start: before.length,
-    bounds,
-    timesMs: given.map(({ timeMs }) => timeMs),
+    bounds: Uint32Array.from(bounds),
+    timesMs: Float64Array.from(given, ({ timeMs }) => timeMs),
   }
 }
 
