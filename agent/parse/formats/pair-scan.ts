@@ -117,11 +117,14 @@ function isEscapedAt(bytes: Uint8Array, start: number, index: number, end: numbe
 
 const isGapPair = (pair: number): boolean => isGap(pair & 255) && isGap(pair >> 8)
 
-/** By two bytes as they stand in memory, the first the lower one. */
+/** Which of a pair's bytes stands first in memory is the processor's choice. */
+const isLowFirst = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** What two bytes, read as one number, are worth. */
 function tableOf([one, other]: readonly [Watch, Watch]): Uint8Array {
   const table = new Uint8Array(1 << 16)
   for (let pair = 0; pair < table.length; pair++) {
-    const [low, high] = [pair & 255, pair >> 8]
+    const [low, high] = isLowFirst ? [pair & 255, pair >> 8] : [pair >> 8, pair & 255]
     table[pair] =
       (one.concerns(low, high) ? first : 0) |
       (other.concerns(low, high) ? second : 0) |
