@@ -7,7 +7,7 @@ export interface Watch {
   /** Asks about rows of digits, between two of which stand up to three of ` -.()`, once one has so many digits. */
   readonly rows?: {
     readonly leastDigits: number
-    /** Looks at the row that goes on from `index`: -1 is a yes, else the place of its last digit. */
+    /** Looks at the row that goes on from `index`, or one byte after it: -1 is a yes, else the place of its last digit. */
     readonly look: (bytes: Uint8Array, start: number, index: number, end: number) => number
   }
 }
