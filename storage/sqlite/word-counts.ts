@@ -9,8 +9,8 @@ interface Run {
   readonly bucket: number | 'outside' | 'mixed'
 }
 
-/** Each costs a search of its own; with more of them looking at every match is as quick. */
-const maxRuns = 600
+/** Each run seeks every pair of the text anew; with more of that looking at the time of every match is as quick. */
+const maxSeeks = 400
 
 /** What to ask the full-text index where it alone can answer: texts, and their and and or. */
 export function matchOf(node: QueryNode): string | undefined {
@@ -33,7 +33,7 @@ export function countWords(
   bucketMs: number,
 ): ReadonlyMap<number, number> | undefined {
   const runs = runsOf(database, range, bucketMs)
-  if (runs.length > maxRuns) return undefined
+  if (runs.length > 1 && runs.length * match.split(' ').length > maxSeeks) return undefined
   const counts = new Map<number, number>()
   const add = (bucket: number, count: number) => {
     if (count > 0) counts.set(bucket, (counts.get(bucket) ?? 0) + count)
