@@ -6,8 +6,13 @@ export interface Watch {
   readonly look: (bytes: Uint8Array, start: number, index: number, end: number) => boolean
   /** Asks about rows of digits, between two of which stand up to three of ` -.()`, once one has so many digits. */
   readonly rows?: {
+    /** Two or more. */
     readonly leastDigits: number
+<<<<<<< HEAD
     /** Looks at the row that goes on from `index`, or one byte after it: -1 is a yes, else the place of its last digit. */
+=======
+    /** Looks at the row whose first digit is at `index`: -1 is a yes, else the place of its last digit. */
+>>>>>>> 7cddafe (A row of digits is handed on from its first digit, whatever stands before it)
     readonly look: (bytes: Uint8Array, start: number, index: number, end: number) => number
   }
 }
@@ -50,7 +55,7 @@ export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
       memory.hold(bytes, end)
     }
     const { words, shift } = memory
-    let [found, digits, digitPlace, rowAt, seen] = [0, 0, noPlace, 0, 0]
+    let [found, digits, digitPlace, rowAt, seen] = [0, 0, noPlace, 0, start]
     const last = (shift + end - 1) >> 1
     for (let place = (shift + start) >> 1; place <= last; place++) {
       const bits = table[words[place] as number] as number
@@ -63,8 +68,10 @@ export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
       }
       if ((bits & anyDigit) === 0) continue
       if (index < seen) {
-        // The last digit of a row that was looked at.
-        digitPlace = noPlace
+        // Its first byte lies before the range, or is the last digit of a row that was looked at.
+        digits = 1
+        rowAt = index + 1
+        digitPlace = isDigit(bytes[rowAt] as number) ? place : noPlace
         continue
       }
       const distance = place - digitPlace
@@ -74,7 +81,7 @@ export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
       } else {
         if (distance > 2 || (distance === 2 && !isGapPair(words[place - 1] as number))) {
           digits = 0
-          rowAt = index
+          rowAt = isDigit(bytes[index] as number) ? index : index + 1
         }
         digits += (bits & twoDigits) === 0 ? 1 : 2
       }
@@ -82,7 +89,7 @@ export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
         digitPlace = (bits & rowEnds) === 0 ? place : noPlace
         continue
       }
-      const lastDigit = rows?.look(bytes, start, Math.max(rowAt, seen, start), end) ?? -1
+      const lastDigit = rows?.look(bytes, start, rowAt, end) ?? -1
       if (lastDigit === -1) return all
       digitPlace = noPlace
       seen = lastDigit + 1
