@@ -8,11 +8,7 @@ export interface Watch {
   readonly rows?: {
     /** Two or more. */
     readonly leastDigits: number
-<<<<<<< HEAD
-    /** Looks at the row that goes on from `index`, or one byte after it: -1 is a yes, else the place of its last digit. */
-=======
     /** Looks at the row whose first digit is at `index`: -1 is a yes, else the place of its last digit. */
->>>>>>> 7cddafe (A row of digits is handed on from its first digit, whatever stands before it)
     readonly look: (bytes: Uint8Array, start: number, index: number, end: number) => number
   }
 }
