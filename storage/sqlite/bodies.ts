@@ -54,9 +54,12 @@ export class BodyWriter {
 export class BodyReader {
   readonly #find: StatementSync
   readonly #packs = new Map<number, readonly string[]>()
+  readonly #maxPacks: number
   #last: { readonly first: number; readonly lines: readonly string[] } | undefined
 
-  constructor(database: DatabaseSync) {
+  /** `maxPacks`: how many stay unpacked; one is enough for who goes through all in order. */
+  constructor(database: DatabaseSync, maxPacks = maxCached) {
+    this.#maxPacks = maxPacks
     this.#find = database.prepare('SELECT first, lines FROM bodies WHERE first <= ? ORDER BY first DESC LIMIT 1')
   }
 
@@ -76,7 +79,7 @@ export class BodyReader {
     this.#last = { first: row.first, lines }
     this.#packs.set(row.first, lines)
     const [oldest] = this.#packs.keys()
-    if (this.#packs.size > maxCached && oldest !== undefined) this.#packs.delete(oldest)
+    if (this.#packs.size > this.#maxPacks && oldest !== undefined) this.#packs.delete(oldest)
     const read = lineOf(this.#last, rowid)
     if (read === undefined) throw new Error(`row ${rowid} has no event`)
     return read

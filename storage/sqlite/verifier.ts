@@ -35,7 +35,16 @@ export function startVerifier(
   const stopping = new AbortController()
   const { signal } = stopping
   const told = new Set<Day>()
-  const look = async (day: Day) => (await askOnce(options, { op: 'verify', day }, signal)).problem
+  /** Null where it could not be looked at. */
+  const look = async (day: Day) => {
+    try {
+      return (await askOnce(options, { op: 'verify', day }, signal)).problem
+    } catch (err) {
+      // One day that is too much for it must not keep the others from being looked at.
+      if (!signal.aborted) log.warn({ day, err }, 'a stored day is not looked through')
+      return null
+    }
+  }
   const tell = (day: Day, { reason }: DayProblem) => {
     if (!told.has(day))
       log.error({ day, reason, dir: options.dir }, "a day's file is damaged: answers may lack some of its events")

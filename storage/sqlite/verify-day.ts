@@ -94,7 +94,7 @@ function firstFalseRow(database: DatabaseSync, lastRow: number, words: ExpectedW
   )
   for (let last = 0; ; ) {
     database.exec('BEGIN')
-    const bodies = new BodyReader(database)
+    const bodies = new BodyReader(database, 1)
     const part = rows.all(last, lastRow)
     for (const row of part) {
       const rowid = row['rowid'] as number

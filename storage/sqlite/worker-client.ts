@@ -81,7 +81,7 @@ export async function askOnce<Op extends Request['op']>(
 }
 
 /** Megabytes: going through millions of events leaves rubbish that is better taken away than kept. */
-const smallHeap = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 160 }
+const smallHeap = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 }
 
 function spawnWorker(options: WorkerOptions, resourceLimits = {}): Worker {
   return new Worker(workerProgram, { workerData: options, resourceLimits })
