@@ -27,6 +27,9 @@ export function createClient(wanted: ElasticsearchOptions): Client {
     nodes,
     maxRetries: nodes.length - 1,
     requestTimeout: 60_000,
+    // It would walk through the whole body of a request that failed, byte by byte; what may be told of a failure is
+    // taken out of it where all requests go through (requests.ts).
+    redaction: { type: 'off' },
     compression: nodes.some((node) => !loopback.test(node)),
     sniffOnStart: false,
     sniffOnConnectionFault: false,

@@ -37,7 +37,7 @@ export function createRequests({ client, metrics, stopping }: RequestsDeps): Req
         isConnected = true
         return answer
       } catch (cause) {
-        if (either.aborted) throw cause
+        if (either.aborted) throw bare(cause)
         const failure = toFailure(cause)
         isConnected = failure instanceof RejectedError
         throw failure
@@ -57,11 +57,16 @@ function toFailure(cause: unknown): RejectedError | UnavailableError {
       'Elasticsearch',
       new Error('what answers is no Elasticsearch; for OpenSearch set storage.elasticsearch.distribution: opensearch'),
     )
-  if (!(cause instanceof errors.ResponseError)) return new UnavailableError('Elasticsearch', cause)
+  if (!(cause instanceof errors.ResponseError)) return new UnavailableError('Elasticsearch', bare(cause))
   const { status, type, reason } = explain(cause)
   const text = `${type}: ${reason}`.slice(0, longestReason)
   if (!isForGood(status, type)) return new UnavailableError('Elasticsearch', new Error(`status ${status}, ${text}`))
   return new RejectedError(status === 413 ? 'too-large' : type, `Elasticsearch refused: ${text}`)
+}
+
+/** The client's own errors hold the request with its headers and body: only what they say goes on. */
+function bare(cause: unknown): unknown {
+  return cause instanceof errors.ElasticsearchClientError ? new Error(cause.message) : cause
 }
 
 const longestReason = 600
