@@ -53,7 +53,7 @@ const other: Watch = {
   rows: {
     leastDigits: 3,
     look(bytes, _start, index, end) {
-      const row = /^[ .()-]?\d(?:[ .()-]{0,3}\d)*/.exec(Buffer.from(bytes).toString('latin1', index, end))?.[0] ?? ''
+      const row = /^\d(?:[ .()-]{0,3}\d)*/.exec(Buffer.from(bytes).toString('latin1', index, end))?.[0] ?? ''
       return hasLongRow(row) ? -1 : index + Math.max(1, row.length) - 1
     },
   },
