@@ -4,10 +4,13 @@ import { readDeadLetters } from '../../forwarder/dead-letters.ts'
 import { sleep } from '../../runtime/retry.ts'
 import { Shutdown } from '../../runtime/shutdown.ts'
 import { eventually } from '../servers/eventually.ts'
-import { runThump, thump, type ThumpProcess } from '../servers/run-thump.ts'
+import { thump } from '../servers/run-thump.ts'
+import { type Forwarders, runForwarders, startRebalancing } from './forwarders.ts'
 import { type Forwarding, placesOf, startForwarding, startServers, type Servers } from './forwarding.ts'
+import { since } from './outcomes.ts'
 
 /** More seeds and longer by `npm run soak`. */
+const isSoak = process.env['THUMP_FORWARD_ROUNDS'] !== undefined
 const rounds = Number(process.env['THUMP_FORWARD_ROUNDS'] ?? 1)
 const firstSeed = Number(process.env['THUMP_SEED'] ?? 7)
 const patiently = { withinMs: 180_000, everyMs: 500 }
@@ -34,65 +37,79 @@ async function begin(): Promise<Forwarding> {
   return await startForwarding(placesOf(servers), own)
 }
 
-function runForwarders(yaml: string, count: number) {
-  const running: ThumpProcess[] = []
-  const start = async (index: number) => {
-    running[index] = await runThump(['forwarder'], { config: yaml })
-  }
-  onTestFinished(async () => void (await Promise.all(running.map((role) => role.kill()))), 30_000)
+const lettersOf = async ({ transport }: Forwarding) =>
+  readDeadLetters(await readTopic(transport, 'DEADLETTER', AbortSignal.timeout(60_000)))
+
+const missing = (ids: ReadonlySet<string>, there: ReadonlySet<string>) => [...ids].filter((id) => !there.has(id)).length
+
+/** How much of what was sent is not where it belongs, or is there more than once. */
+async function compare(forwarding: Forwarding) {
+  const { good, poison } = forwarding
+  const [stored, letters] = [await forwarding.storedIds(), await lettersOf(forwarding)]
+  const buried = letters.map(({ id }) => id ?? '')
+  const [storedOnce, buriedOnce] = [new Set(stored), new Set(buried)]
   return {
-    running,
-    startAll: () => Promise.all(Array.from({ length: count }, (_, index) => start(index))),
-    async replace(index: number) {
-      await running[index]?.kill()
-      await start(index)
-    },
+    lost: missing(good, storedOnce) + missing(poison, buriedOnce),
+    doubled: stored.length - storedOnce.size + (buried.length - buriedOnce.size),
+    misplaced: missing(storedOnce, good) + missing(buriedOnce, poison),
   }
 }
 
-/** All that was sent is where it belongs, once; the forwarders say so themselves. */
-async function expectAllOnce(forwarding: Forwarding, running: readonly ThumpProcess[]): Promise<void> {
-  const { good, poison, transport } = forwarding
-  await eventually(async () => new Set(await forwarding.storedIds()).size === good.size, {
-    ...patiently,
-    what: 'all stored',
-  })
-  expect(await forwarding.storedIds()).toEqual([...good].toSorted())
-  const buried = async () => readDeadLetters(await readTopic(transport, 'DEADLETTER', AbortSignal.timeout(60_000)))
-  await eventually(async () => (await buried()).length === poison.size, { ...patiently, what: 'all poison buried' })
-  expect((await buried()).map(({ id }) => id ?? '').toSorted()).toEqual([...poison].toSorted())
-  for (const role of running) await role.ready()
-  const metrics = await Promise.all(running.map(async ({ healthUrl }) => (await fetch(`${healthUrl}/metrics`)).text()))
+/** All that was sent is where it belongs, once; the forwarders say so themselves, and what became of it. */
+async function expectAllOnce(seed: number, forwarding: Forwarding, forwarders: Forwarders): Promise<void> {
+  // Cheap to ask; the whole is compared once this holds, and again until time runs out.
+  const isCounted = async () => (await forwarding.storedCount()) >= forwarding.good.size
+  await eventually(isCounted, { ...patiently, what: 'as many stored as were sent' }).catch(() => {})
+  let found = await compare(forwarding)
+  const isThere = async () => (found = await compare(forwarding)).lost === 0
+  await eventually(isThere, { ...patiently, everyMs: 2000, what: 'all stored or buried' }).catch(() => {})
+  const outcomes = await forwarders.outcomes()
+  if (isSoak) {
+    const { good, poison } = forwarding
+    const counted = [...outcomes].map(([name, count]) => `${name} ${count}`).join(', ')
+    const sent = `${good.size + poison.size} sent, ${poison.size} of them poison`
+    console.log(`seed ${seed}: ${sent}: ${found.lost} lost, ${found.doubled} doubled | ${counted}`)
+  }
+  expect(found).toEqual({ lost: 0, doubled: 0, misplaced: 0 })
+  for (const role of forwarders.running) await role.ready()
+  const metrics = await Promise.all(
+    forwarders.running.map(async ({ healthUrl }) => (await fetch(`${healthUrl}/metrics`)).text()),
+  )
   const lags = metrics.flatMap((text) => [...text.matchAll(/^thump_consumer_lag\{topic="APP".*\} (\d+)/gm)])
   expect(lags.map(([, lag]) => lag)).toEqual(['0', '0', '0'])
+}
+
+/** With nothing in the way, each record is one outcome in the metrics. */
+async function expectExactOutcomes(forwarding: Forwarding, forwarders: Forwarders): Promise<void> {
+  const before = await forwarders.outcomes()
+  await forwarding.sendGood(40)
+  await forwarding.sendPoison(8)
+  const expected = {
+    'stored stored': 40,
+    'stored rejected': 8,
+    'dead_letters document_parsing_exception': 4,
+    'dead_letters no-time': 2,
+    'dead_letters not-json': 2,
+  }
+  const seen = async () => Object.fromEntries(since(await forwarders.outcomes(), before))
+  await eventually(async () => expect(await seen()).toMatchObject(expected), patiently)
 }
 
 test(
   'three forwarders, one killed every two seconds, a rebalance every second: nothing lost, nothing twice',
   async () => {
     const forwarding = await begin()
-    const forwarders = runForwarders(forwarding.yaml, 3)
-    await forwarders.startAll()
+    const forwarders = await runForwarders(forwarding.yaml, 3)
     const traffic = forwarding.flow()
-    const stopping = new AbortController()
-    // Joins the forwarders' group and leaves it again, and reads what it is given without ever committing.
-    const rebalancing = (async () => {
-      while (!stopping.signal.aborted) {
-        const options = { role: 'forwarder', topics: ['APP'], startAt: 'beginning' } as const
-        const { stop } = await forwarding.transport.createConsumer(options, { records: async () => {} })
-        await sleep(1000, stopping.signal).catch(() => {})
-        await stop()
-      }
-    })()
+    const rebalancing = startRebalancing(forwarding)
     const die = dice(firstSeed)
     for (let kill = 0; kill < 5 * rounds; kill++) {
       await sleep(2000)
       await forwarders.replace(Math.floor(die() * 3))
     }
     await traffic.stop()
-    stopping.abort()
-    await rebalancing
-    await expectAllOnce(forwarding, forwarders.running)
+    await rebalancing.stop()
+    await expectAllOnce(firstSeed, forwarding, forwarders)
   },
   480_000 * rounds,
 )
@@ -100,16 +117,19 @@ test(
 const seeds = Array.from({ length: rounds }, (_, index) => firstSeed + index)
 
 test.each(seeds)(
-  'servers and forwarder killed, stalled and reset at random (seed %i): nothing lost, nothing twice',
+  'servers and forwarders killed, stalled, reset, flooded and rebalanced at random (seed %i): nothing lost, nothing twice, all told',
   async (seed) => {
     const { kafka, kafkaProxy, elasticsearch, elasticsearchProxy } = servers
     const forwarding = await begin()
-    const forwarders = runForwarders(forwarding.yaml, 1)
-    await forwarders.startAll()
+    const forwarders = await runForwarders(forwarding.yaml, 3)
     const traffic = forwarding.flow()
+    const rebalancing = startRebalancing(forwarding)
     const die = dice(seed)
+    const killForwarder = () => forwarders.replace(Math.floor(die() * 3))
+    const isRefused = async () => (await forwarders.outcomes()).has(`store_retries ${refusal}`)
     const faults = [
-      () => forwarders.replace(0),
+      killForwarder,
+      killForwarder,
       () => kafka.kill().then(() => kafka.start()),
       () => elasticsearch.kill().then(() => elasticsearch.start()),
       async () => elasticsearchProxy.reset(),
@@ -119,7 +139,9 @@ test.each(seeds)(
       () => stalled(elasticsearchProxy, 1500),
       () => stalled(kafkaProxy, 1500),
     ]
-    // Each once, in an order of its own; then whichever comes.
+    for (const role of forwarders.running) await role.ready()
+    await flooded(elasticsearch.url, isRefused)
+    // Each once, in an order of its own.
     const order = faults.map((fault) => ({ fault, at: die() })).toSorted((a, b) => a.at - b.at)
     for (const { fault } of order) {
       await sleep(300 + die() * 700)
@@ -127,10 +149,38 @@ test.each(seeds)(
     }
     for (const proxy of [kafkaProxy, elasticsearchProxy]) proxy.cutAfter(undefined)
     await traffic.stop()
-    await expectAllOnce(forwarding, forwarders.running)
+    await rebalancing.stop()
+    await expectAllOnce(seed, forwarding, forwarders)
+    const told = await forwarders.outcomes()
+    for (const name of ['stored stored', `store_retries ${refusal}`, 'store_unavailable', 'kafka_failures'])
+      expect(told.get(name), name).toBeGreaterThan(0)
+    await expectExactOutcomes(forwarding, forwarders)
   },
   480_000,
 )
+
+/** What a full queue of writes is called. */
+const refusal = 'es_rejected_execution_exception'
+
+/** So many bulks of somebody else at once that the queue of one is always full, until that was seen. */
+async function flooded(url: string, isSeen: () => Promise<boolean>): Promise<void> {
+  const over = new AbortController()
+  const body = '{"index":{}}\n{"a":1}\n'.repeat(200)
+  const headers = { 'content-type': 'application/x-ndjson' }
+  const flood = async () => {
+    while (!over.signal.aborted) {
+      const response = await fetch(`${url}/flood/_bulk`, { method: 'POST', headers, body })
+      await response.arrayBuffer()
+    }
+  }
+  const floods = Array.from({ length: 8 }, flood)
+  try {
+    await eventually(isSeen, { ...patiently, what: 'a refusal for a full queue' })
+  } finally {
+    over.abort()
+    await Promise.allSettled(floods)
+  }
+}
 
 async function stalled(proxy: Servers['kafkaProxy'], ms: number): Promise<void> {
   proxy.stall()
@@ -140,8 +190,7 @@ async function stalled(proxy: Servers['kafkaProxy'], ms: number): Promise<void> 
 
 test('what storage refused is listed, shown, and stored under its id once the mapping is mended', async () => {
   const forwarding = await begin()
-  const forwarders = runForwarders(forwarding.yaml, 1)
-  await forwarders.startAll()
+  await runForwarders(forwarding.yaml, 1)
   await forwarding.sendPoison(4)
   const run = async (...args: string[]) => thump(['dead-letters', ...args], { config: forwarding.yaml })
   const list = async (...args: string[]) => {

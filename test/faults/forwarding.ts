@@ -63,12 +63,14 @@ export interface Forwarding {
   readonly transport: Transport
   /** Sends without a pause until stopped; every tenth record is poison of some kind. */
   flow(): { stop(): Promise<void> }
+  sendGood(count: number): Promise<void>
   sendPoison(count: number): Promise<void>
   /** Ids that must be stored once each, and those that must lie in DEADLETTER. */
   readonly good: ReadonlySet<string>
   readonly poison: ReadonlySet<string>
   /** The ids in the store now, sorted, each as often as it is there. */
   storedIds(): Promise<string[]>
+  storedCount(): Promise<number>
 }
 
 export async function startForwarding({ brokers, nodes, direct }: Places, shutdown: Shutdown): Promise<Forwarding> {
@@ -107,6 +109,7 @@ export async function startForwarding({ brokers, nodes, direct }: Places, shutdo
     })
     await producer.send(records, never)
   }
+  const refresh = async () => void (await fetch(`${direct[0]}/${prefix}-*/_refresh`, { method: 'POST' }))
   return {
     yaml: stringify(base),
     config,
@@ -114,13 +117,14 @@ export async function startForwarding({ brokers, nodes, direct }: Places, shutdo
     transport,
     good,
     poison,
+    sendGood: (count) => send(() => false, count),
     sendPoison: (count) => send(() => true, count),
     flow() {
       const stopping = new AbortController()
       const running = (async () => {
         while (!stopping.signal.aborted) {
-          await send((index) => index % 10 === 9, 20)
-          await sleep(80, stopping.signal).catch(() => {})
+          await send((index) => index % 10 === 9, 10)
+          await sleep(100, stopping.signal).catch(() => {})
         }
       })()
       return {
@@ -130,8 +134,12 @@ export async function startForwarding({ brokers, nodes, direct }: Places, shutdo
         },
       }
     },
+    async storedCount() {
+      await refresh()
+      return await storage.search.count({ kind: 'all' }, {}, never)
+    },
     async storedIds() {
-      await fetch(`${direct[0]}/${prefix}-*/_refresh`, { method: 'POST' })
+      await refresh()
       const request = { query: { kind: 'all' }, sort: 'asc', limit: 1_000_000 } as const
       const { events } = await storage.search.search(request, never)
       return events.map(({ event }) => event.id).toSorted()
