@@ -8,7 +8,9 @@ import { elasticsearchSetup } from '../../storage/elasticsearch/setup-requests.t
 import { defaultTimes, KafkaClient } from '../../transport/kafka/client.ts'
 import { Metadata } from '../../transport/kafka/metadata.ts'
 import type { Context } from '../context.ts'
+import { topicDifferences } from '../../transport/kafka/topics.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
+import { judgeTopic, notCompared } from './topics.ts'
 
 const timeoutMs = 10_000
 const silent = createLogger({ level: 'silent', format: 'json', colour: false, destination: process.stderr })
@@ -26,22 +28,18 @@ export async function checkTransport({ config }: Context): Promise<Finding[]> {
     const names = Object.values(topics)
     metadata.want(names)
     await within(metadata.refresh())
-    const found = names.map((name): Finding => {
-      const view = metadata.topic(name)
-      if (view?.error === 'UNKNOWN_TOPIC_OR_PARTITION')
-        return fail('topics', `topic ${name} is missing`, 'thump setup kafka')
-      if (!view || view.error !== undefined)
-        return fail(
-          'topics',
-          `topic ${name}: ${view?.error ?? 'nothing is known of it'}`,
-          'grant this user Describe, Read and Write on it',
-        )
-      const leaderless = view.leaders.filter((leader) => leader === undefined).length
-      const text = `topic ${name}: ${view.leaders.length} partitions, ${view.replicas} replicas`
-      return leaderless > 0
-        ? fail('topics', `${text}, ${leaderless} without a leader`, 'look at the Kafka brokers')
-        : ok('topics', text)
-    })
+    const deps = { client, metadata, createTopics: kafka.createTopics, log: silent }
+    const compared = await within(topicDifferences(deps, names)).catch((error: unknown) => notCompared(error))
+    const differences = Array.isArray(compared) ? compared : []
+    const found = names.map((name) =>
+      judgeTopic(
+        name,
+        metadata.topic(name),
+        differences.filter(({ topic }) => topic === name),
+        kafka,
+      ),
+    )
+    if (!Array.isArray(compared)) found.push(compared)
     return [ok('transport', `Kafka at ${kafka.brokers.join(', ')} answers`), ...found]
   } catch (error) {
     return [

@@ -88,6 +88,39 @@ test('a sound installation on real servers has nothing to mend', async () => {
   expect(real.found.filter(({ check }) => check === 'topics')).toHaveLength(5)
 })
 
+test('topics are made by setup, and where they differ from the configuration setup and doctor say so', async () => {
+  const { kafka } = shared()
+  const id = randomUUID().slice(0, 8)
+  const topics = { app: `APP-${id}`, amqp: `Q-${id}`, metric: `M-${id}`, self: `T-${id}`, deadLetter: `DL-${id}` }
+  const transport = (createTopics: object) => ({
+    dataDir: folder(),
+    transport: { kind: 'kafka', topics, kafka: { brokers: kafka.brokers, createTopics } },
+  })
+  const setup = (createTopics: object, ...args: string[]) =>
+    thump(['setup', 'kafka', ...args], { config: JSON.stringify(transport(createTopics)) })
+  const dry = await setup({ partitions: 2, retention: '36h' }, '--dry-run')
+  expect(dry.stdout).toMatch(new RegExp(`^APP-${id} +2 +the broker's own +36h$`, 'm'))
+  expect(dry.stdout).toContain(`--topic APP-${id} --partitions 2 --config retention.ms=129600000`)
+  expect((await setup({ partitions: 2, retention: '36h' })).stdout).toContain('all topics are there')
+  const other = { partitions: 3, replicationFactor: 2, retention: '7d' }
+  const again = await setup(other)
+  for (const text of ['2 partitions instead of 3', 'replication 1 instead of 2', 'retention 36h instead of 7d'])
+    expect(again.stderr).toContain(text)
+  const { found } = await doctor(transport(other))
+  const [broker] = kafka.brokers
+  expect(found.filter(({ detail }) => detail.includes('instead of'))).toHaveLength(5)
+  expect(found.find(({ detail }) => detail.includes(`APP-${id}`))).toEqual({
+    check: 'topics',
+    status: 'warn',
+    detail: `topic APP-${id}: 2 partitions instead of 3, replication 1 instead of 2, retention 36h instead of 7d`,
+    fix: [
+      `kafka-topics.sh --bootstrap-server ${broker} --alter --topic APP-${id} --partitions 3`,
+      'set transport.kafka.createTopics.replicationFactor: 1',
+      `kafka-configs.sh --bootstrap-server ${broker} --alter --entity-type topics --entity-name APP-${id} --add-config retention.ms=604800000`,
+    ].join('; '),
+  })
+})
+
 test('what is wrong is told with the command that mends it', async () => {
   const { rabbit40: broker } = shared()
   const dir = folder()

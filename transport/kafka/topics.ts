@@ -1,4 +1,5 @@
 import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
+import { durationText } from '../../runtime/config/units.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { KafkaClient, KafkaConfig } from './client.ts'
 import { errorName } from './kafkajs.ts'
@@ -41,7 +42,8 @@ export async function createMissing({ client, metadata, createTopics, log }: Top
   const answer = await client.ask<CreateAnswer>(metadata.controllerId, 'CreateTopics', { topics, timeout: 10_000 })
   for (const { topic, errorCode, errorMessage } of answer.topicErrors) {
     const error = errorName(errorCode)
-    if (errorCode === 0) log.info({ topic, partitions, replicationFactor, retention }, 'topic created')
+    if (errorCode === 0)
+      log.info({ topic, partitions, replicationFactor, retention: retentionText(retention) }, 'topic created')
     else if (final.has(error))
       throw new RejectedError(error, `topic ${topic} cannot be created: ${errorMessage ?? error}`)
     else if (error !== 'TOPIC_ALREADY_EXISTS')
@@ -59,26 +61,58 @@ interface ConfigAnswer {
 
 const topicResource = 2
 
-/** Says where topics that exist are not as they are configured; changing them is their owner's to decide. */
-export async function tellDifferences({ client, metadata, createTopics, log }: TopicsDeps, names: readonly string[]) {
-  if (createTopics === false) return
+/** Where a topic that exists is not as it is configured; `retention` in ms, -1 for ever. */
+export interface TopicDifference {
+  readonly topic: string
+  readonly setting: 'partitions' | 'replicationFactor' | 'retention'
+  readonly is: number
+  readonly configured: number
+}
+
+/** Compares the topics that exist with the configuration, after their metadata was asked for. Throws UnavailableError. */
+export async function topicDifferences(
+  { client, metadata, createTopics }: TopicsDeps,
+  names: readonly string[],
+): Promise<TopicDifference[]> {
+  if (createTopics === false) return []
   const resources = names.map((name) => ({ type: topicResource, name, configNames: ['retention.ms'] }))
   const answer = await client.ask<ConfigAnswer>(undefined, 'DescribeConfigs', { resources })
-  for (const topic of names) {
+  return names.flatMap((topic) => {
     const view = metadata.topic(topic)
-    if (!view || view.error !== undefined) continue
+    if (!view || view.error !== undefined) return []
     const config = answer.resources.find(({ resourceName }) => resourceName === topic)?.configEntries ?? []
     const retention = config.find(({ configName }) => configName === 'retention.ms')?.configValue
-    const found = {
-      partitions: { is: view.leaders.length, configured: createTopics.partitions },
-      replicationFactor: { is: view.replicas, configured: createTopics.replicationFactor },
+    const { partitions, replicationFactor } = createTopics
+    const all: TopicDifference[] = [
+      { topic, setting: 'partitions', is: view.leaders.length, configured: partitions },
+      // -1: whatever the broker's own is.
+      { topic, setting: 'replicationFactor', is: view.replicas, configured: replicationFactor },
       // Not every user may read it.
-      retention: { is: retention === undefined ? undefined : Number(retention), configured: createTopics.retention },
-    }
-    const differs = Object.entries(found).filter(
-      ([, { is, configured }]) => is !== undefined && configured !== -1 && is !== configured,
+      {
+        topic,
+        setting: 'retention',
+        is: Number(retention ?? createTopics.retention),
+        configured: createTopics.retention,
+      },
+    ]
+    return all.filter(
+      ({ setting, is, configured }) => is !== configured && (setting !== 'replicationFactor' || configured !== -1),
     )
-    if (differs.length > 0)
-      log.warn({ topic, ...Object.fromEntries(differs) }, 'a topic differs from the configuration')
-  }
+  })
+}
+
+export const retentionText = (ms: number): string => (ms < 0 ? 'for ever' : durationText(ms))
+
+/** `retention 1h instead of 7d` */
+export function differenceText({ setting, is, configured }: TopicDifference): string {
+  if (setting === 'retention') return `retention ${retentionText(is)} instead of ${retentionText(configured)}`
+  if (setting === 'partitions') return `${is} partitions instead of ${configured}`
+  return `replication ${is} instead of ${configured}`
+}
+
+/** Says where topics that exist are not as they are configured; changing them is their owner's to decide. */
+export async function tellDifferences(deps: TopicsDeps, names: readonly string[]): Promise<void> {
+  const byTopic = Map.groupBy(await topicDifferences(deps, names), ({ topic }) => topic)
+  for (const [topic, differences] of byTopic)
+    deps.log.warn({ topic, differs: differences.map(differenceText) }, 'a topic differs from the configuration')
 }

@@ -144,9 +144,7 @@ describe('a kafka that is not as it should be', () => {
     const differs = told.filter(({ msg }) => msg.includes('differs'))
     expect(differs).toHaveLength(5)
     expect(differs[0]).toMatchObject({
-      partitions: { is: 2, configured: 3 },
-      replicationFactor: { is: 1, configured: 2 },
-      retention: { is: 604_800_000, configured: 1000 },
+      differs: ['2 partitions instead of 3', 'replication 1 instead of 2', 'retention 7d instead of 1s'],
     })
   })
 
