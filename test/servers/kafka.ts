@@ -54,6 +54,13 @@ async function fetchKafka(): Promise<string> {
   })
 }
 
+/** 16 random bytes; one that began with a dash would be taken for an option. */
+function clusterId(): string {
+  const bytes = randomBytes(16)
+  bytes[0] = (bytes[0] ?? 0) & 0x7f
+  return bytes.toString('base64url')
+}
+
 /** A private Kafka (KRaft) on loopback; gone with its folder at the end. */
 export async function startKafka(request: KafkaRequest = {}): Promise<Started<Kafka>> {
   const { brokers: count = 1, extra = [], protocol = 'PLAINTEXT', formatArgs = [] } = request
@@ -71,7 +78,7 @@ export async function startKafka(request: KafkaRequest = {}): Promise<Started<Ka
     for (const node of nodes) await stopProcesses(node.base, 0)
     for (const guard of guards) await guard.release()
   }
-  const cluster = ['-t', randomBytes(16).toString('base64url'), ...formatArgs]
+  const cluster = ['-t', clusterId(), ...formatArgs]
   const at = (index: number) => {
     const node = nodes[index]
     if (!node) throw new Error(`there is no broker ${index}`)
