@@ -6,7 +6,7 @@ import { Shutdown } from '../../runtime/shutdown.ts'
 import { eventually } from '../servers/eventually.ts'
 import { thump } from '../servers/run-thump.ts'
 import { type Forwarders, runForwarders, startRebalancing } from './forwarders.ts'
-import { type Forwarding, placesOf, startForwarding, startServers, type Servers } from './forwarding.ts'
+import { eventOf, type Forwarding, placesOf, startForwarding, startServers, type Servers } from './forwarding.ts'
 import { since } from './outcomes.ts'
 
 /** More seeds and longer by `npm run soak`. */
@@ -187,6 +187,55 @@ async function stalled(proxy: Servers['kafkaProxy'], ms: number): Promise<void> 
   await sleep(ms)
   proxy.resume()
 }
+
+/** By what becomes of it: `stored`, or the reason for which it is buried. */
+const oddities: Readonly<Record<string, readonly [outcome: string, value: string | Buffer, schema?: string]>> = {
+  empty: ['not-json', ''],
+  'not JSON': ['not-json', 'Disk full, giving up'],
+  'cut off': ['not-json', '{"@timestamp":"2026-11-22T12:00:00.000Z","event":{"id":"cut'],
+  'not UTF-8': [
+    'document_parsing_exception',
+    Buffer.concat([
+      Buffer.from(odd('not UTF-8').slice(0, -1)),
+      Buffer.from([0x2c, 0x22, 0x78, 0x22, 0x3a, 0x22, 0xff, 0xfe, 0x22, 0x7d]),
+    ]),
+  ],
+  'no object': ['not-an-object', '[1,2,3]'],
+  'no id': ['no-id', '{"@timestamp":"2026-11-22T12:00:00.000Z"}'],
+  'no time': ['no-time', '{"event":{"id":"no time"},"@timestamp":"yesterday"}'],
+  deep: ['document_parsing_exception', odd('deep', `"x":${'['.repeat(1200)}${']'.repeat(1200)}`)],
+  'a word for an object': ['document_parsing_exception', odd('a word for an object', '"user":"a word"')],
+  'words for numbers': ['stored', odd('words for numbers', '"source":{"port":"many"}')],
+  huge: ['stored', odd('huge', `"error":{"message":"${'word '.repeat(600_000)}"}`)],
+  'one huge word': ['stored', odd('one huge word', `"user":{"name":"${'x'.repeat(200_000)}"}`)],
+  'of a newer schema': ['stored', odd('of a newer schema', '"invented":{"later":[1,{"a":2}]}'), '99'],
+}
+
+function odd(id: string, extra = ''): string {
+  const json = JSON.stringify(eventOf(id, 1))
+  return extra === '' ? json : `${json.slice(0, -1)},${extra}}`
+}
+
+test('poison of every kind stops no partition: what can be kept is stored, the rest buried as it was with its reason', async () => {
+  const forwarding = await begin()
+  const forwarders = await runForwarders(forwarding.yaml, 1)
+  for (const [id, [, value, schema = '1']] of Object.entries(oddities)) await forwarding.sendRaw(id, value, { schema })
+  await forwarding.sendRaw('the last', odd('the last'))
+  const of = (wanted: boolean) =>
+    Object.entries(oddities)
+      .filter(([, [outcome]]) => (outcome === 'stored') === wanted)
+      .map(([id]) => id)
+  await eventually(
+    async () => expect(await forwarding.storedIds()).toEqual([...of(true), 'the last'].toSorted()),
+    patiently,
+  )
+  await eventually(async () => (await lettersOf(forwarding)).length === of(false).length, patiently)
+  for (const { id = '', reason, value } of await lettersOf(forwarding))
+    expect([id, reason, value]).toEqual([id, oddities[id]?.[0], Buffer.from(oddities[id]?.[1] ?? '')])
+  const outcomes = await forwarders.outcomes()
+  expect(outcomes.get('stored stored')).toBe(of(true).length + 1)
+  expect(outcomes.get('stored rejected')).toBe(of(false).length)
+}, 240_000)
 
 test('what storage refused is listed, shown, and stored under its id once the mapping is mended', async () => {
   const forwarding = await begin()

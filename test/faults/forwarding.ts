@@ -65,6 +65,8 @@ export interface Forwarding {
   flow(): { stop(): Promise<void> }
   sendGood(count: number): Promise<void>
   sendPoison(count: number): Promise<void>
+  /** One record of the bytes, under a key that is the same for all of them: in one partition, in order. */
+  sendRaw(id: string, value: string | Buffer, headers?: Readonly<Record<string, string>>): Promise<void>
   /** Ids that must be stored once each, and those that must lie in DEADLETTER. */
   readonly good: ReadonlySet<string>
   readonly poison: ReadonlySet<string>
@@ -119,6 +121,10 @@ export async function startForwarding({ brokers, nodes, direct }: Places, shutdo
     poison,
     sendGood: (count) => send(() => false, count),
     sendPoison: (count) => send(() => true, count),
+    async sendRaw(id, value, headers = {}) {
+      const record = { ...recordOf(eventOf(id, 1)), key: 'one partition', value: Buffer.from(value) }
+      await producer.send([{ ...record, headers: { schema: '1', id, ...headers } }], never)
+    },
     flow() {
       const stopping = new AbortController()
       const running = (async () => {
@@ -148,7 +154,7 @@ export async function startForwarding({ brokers, nodes, direct }: Places, shutdo
 }
 
 /** On both sides of a midnight: one id must not land in two days. */
-function eventOf(id: string, number: number): ThumpEvent {
+export function eventOf(id: string, number: number): ThumpEvent {
   return {
     '@timestamp': new Date(midnight + (number % 2 === 0 ? -1 : 1) * number * 1000).toISOString(),
     event: { id, dataset: 'rabbitmq.log', sequence: number },
