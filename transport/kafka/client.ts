@@ -14,6 +14,8 @@ export interface KafkaTimes {
   /** A reader that is not heard of for so long loses its partitions to others. Brokers take 6 s to 30 min. */
   readonly sessionTimeoutMs: number
   readonly heartbeatMs: number
+  /** How old what is known of topics and their partitions may grow: partitions that are added are found within it. */
+  readonly metadataMaxAgeMs: number
 }
 
 export const defaultTimes: KafkaTimes = {
@@ -22,6 +24,7 @@ export const defaultTimes: KafkaTimes = {
   // Also how long the partitions of a reader that was killed lie still.
   sessionTimeoutMs: 10_000,
   heartbeatMs: 2000,
+  metadataMaxAgeMs: 60_000,
 }
 
 export interface RequestLimits {

@@ -175,6 +175,7 @@ export class KafkaConsumer implements Consumer {
       metadata: this.#metadata,
       outage: this.#outage,
       readers,
+      limits: this.#parts.fetchLimits,
       outOfRange: (reader) => this.#outOfRange(reader),
     })
     this.#fetcher.start()
@@ -188,20 +189,37 @@ export class KafkaConsumer implements Consumer {
     this.#fetch([...this.#readers.values()])
   }
 
-  /** What the group has committed, and where the rest begins. A topic just made has no leader for a moment. */
+  /**
+   * What the group has committed, and where the rest begins: a partition that was added to a topic the group reads, at its
+   * beginning, for nobody has seen what came into it before it was noticed. A topic just made has no leader for a moment.
+   */
   async #startsOf(owned: readonly WirePartition[]) {
     for (let attempt = 0; ; attempt++) {
       try {
-        const committed = await fetchCommitted(this.#group, this.#groupId, owned)
+        const committed = await fetchCommitted(this.#group, this.#groupId, this.#siblingsOf(owned))
+        const isKnown = ({ topic }: WirePartition) => [...committed.keys()].some((key) => key.startsWith(`${topic} `))
         const fresh = owned.filter((one) => !committed.has(keyOf(one)))
-        const starts = await listOffsets(this.#client, this.#metadata, fresh, this.#options.startAt)
-        return { committed, starts }
+        const [added, first] = [fresh.filter(isKnown), fresh.filter((one) => !isKnown(one))]
+        const begins = await listOffsets(this.#client, this.#metadata, added, 'beginning')
+        const starts = await listOffsets(this.#client, this.#metadata, first, this.#options.startAt)
+        return { committed, starts: new Map([...begins, ...starts]) }
       } catch (cause) {
         if (attempt === startAttempts) throw cause
         await sleep(backoffMs(backoff, attempt, Math.random()), this.#stopping.signal)
         await this.#metadata.refresh()
       }
     }
+  }
+
+  /** All partitions of the topics, whoever owns them. */
+  #siblingsOf(owned: readonly WirePartition[]): WirePartition[] {
+    const byTopic = Map.groupBy(owned, ({ topic }) => topic)
+    return [...byTopic].flatMap(([topic, ones]) => {
+      const wireTopic = ones[0]?.wireTopic ?? ''
+      const known = [...(this.#metadata.topic(wireTopic)?.leaders.keys() ?? [])]
+      const all = new Set([...known, ...ones.map(({ partition }) => partition)])
+      return [...all].map((partition) => ({ topic, partition, wireTopic }))
+    })
   }
 
   async #taken(isLost: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import { backoffMs, sleep } from '../../runtime/retry.ts'
 import type { KafkaClient } from './client.ts'
-import { type FetchAnswer, fetchExchange } from './fetch-request.ts'
+import { type FetchAnswer, fetchExchange, type FetchLimits } from './fetch-request.ts'
 import type { Metadata } from './metadata.ts'
 import { listOffsets } from './offsets.ts'
 import type { Outage } from './outage.ts'
@@ -11,17 +11,17 @@ export interface FetcherDeps {
   readonly metadata: Metadata
   readonly outage: Outage
   readonly readers: readonly PartitionReader[]
+  readonly limits: FetchLimits
   /** The offset is not in the log: moves the reader to one that is. */
   readonly outOfRange: (reader: PartitionReader) => Promise<void>
 }
 
 /** Long enough to be quiet when idle; a partition that has room again while another waits is not kept longer than the second. */
-const idleWaitMs = 1000
 const busyWaitMs = 100
-const limits = { minBytes: 1, maxBytes: 2 ** 21, partitionBytes: 2 ** 18 }
+export const defaultLimits: FetchLimits = { maxWaitTime: 1000, minBytes: 1, maxBytes: 2 ** 21, partitionBytes: 2 ** 18 }
 const lagIntervalMs = 3000
 /** Long past the wait of an idle fetch. */
-const quietMs = 5 * idleWaitMs
+const quietMs = 5000
 /** Of the longest a fetch may take: one at work, one tried elsewhere, and some patience with a busy machine. */
 const stuckFactor = 3
 const backoff = { baseMs: 200, maxMs: 5000 }
@@ -77,8 +77,8 @@ export class Fetcher {
    * waits without a limit: this is for the mistake that nobody has thought of.
    */
   isStuck(nowMs: number): boolean {
-    const { client, metadata, readers } = this.#deps
-    const limitMs = stuckFactor * (client.times.requestTimeoutMs + idleWaitMs)
+    const { client, limits, metadata, readers } = this.#deps
+    const limitMs = stuckFactor * (client.times.requestTimeoutMs + limits.maxWaitTime)
     const hungry = readers.filter((reader) => reader.hasRoom && reader.notBeforeMs <= nowMs)
     const wanted = new Set(hungry.map(({ wireTopic, at }) => metadata.leader(wireTopic, at.partition)))
     for (const leader of this.#heardAtMs.keys()) if (!wanted.has(leader)) this.#heardAtMs.delete(leader)
@@ -152,7 +152,7 @@ export class Fetcher {
   }
 
   async #loop(leader: number): Promise<void> {
-    const { metadata, outage, readers } = this.#deps
+    const { limits, metadata, outage, readers } = this.#deps
     const { signal } = this.#ending
     for (let failures = 0; !signal.aborted; ) {
       const mine = readers.filter(({ wireTopic, at }) => metadata.leader(wireTopic, at.partition) === leader)
@@ -167,7 +167,7 @@ export class Fetcher {
         continue
       }
       try {
-        await this.#fetch(leader, hungry, hungry.length < mine.length ? busyWaitMs : idleWaitMs)
+        await this.#fetch(leader, hungry, hungry.length < mine.length ? busyWaitMs : limits.maxWaitTime)
         this.#heardAtMs.set(leader, Date.now())
         failures = 0
         // Nothing else asks while all is well again: the outage would be told for ever.
@@ -184,7 +184,7 @@ export class Fetcher {
   }
 
   async #fetch(leader: number, hungry: readonly PartitionReader[], maxWaitTime: number): Promise<void> {
-    const { client } = this.#deps
+    const { client, limits } = this.#deps
     const askedAtMs = Date.now()
     const wishes = hungry.map(({ wireTopic, at, position }) => ({
       topic: wireTopic,

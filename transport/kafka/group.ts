@@ -35,8 +35,7 @@ interface JoinAnswer {
 
 const protocolName = 'roundrobin'
 const rebalanceTimeoutMs = 60_000
-/** How often the leader looks for partitions and topics that were added. */
-const metadataMaxAgeMs = 60_000
+/** How often the leader looks for topics that are not there yet. */
 const missingTopicsAgeMs = 5000
 const backoff = { baseMs: 200, maxMs: 5000 }
 const coordinatorMoved = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE'])
@@ -234,9 +233,9 @@ export class Group {
   /** The leader watches for what was added since it assigned; others are told by the rebalance that follows. */
   async #hasNewPartitions(): Promise<boolean> {
     if (this.#partitionsSeen === '') return false
-    const { metadata } = this.#deps
+    const { client, metadata } = this.#deps
     const isMissing = this.#deps.topics.some((topic) => metadata.topic(topic)?.error !== undefined)
-    const maxAgeMs = isMissing ? missingTopicsAgeMs : metadataMaxAgeMs
+    const maxAgeMs = isMissing ? missingTopicsAgeMs : client.times.metadataMaxAgeMs
     if (Date.now() - metadata.refreshedAtMs < maxAgeMs) return false
     await metadata.refresh()
     const topics = (JSON.parse(this.#partitionsSeen) as Array<[string, number]>).map(([topic]) => topic)

@@ -7,6 +7,8 @@ import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { Transport } from '../transport.ts'
 import { defaultTimes, KafkaClient, type KafkaConfig } from './client.ts'
 import { type KafkaConsumer, startConsumer } from './consumer.ts'
+import type { FetchLimits } from './fetch-request.ts'
+import { defaultLimits } from './fetcher.ts'
 import { Metadata } from './metadata.ts'
 import { Outage, OutageLog } from './outage.ts'
 import { startProducer } from './producer.ts'
@@ -19,6 +21,7 @@ export interface KafkaParts {
   readonly options: KafkaOptions
   readonly log: Logger
   readonly outages: OutageLog
+  readonly fetchLimits: FetchLimits
   /** Connections of their own, closed by who asked for them. */
   readonly connect: () => KafkaClient
   /** A consumer had to begin reading anew. */
@@ -32,6 +35,7 @@ export async function createKafkaTransport(
   options: KafkaOptions,
   deps: RuntimeDeps,
   times = defaultTimes,
+  fetchLimits = defaultLimits,
 ): Promise<Started<Transport>> {
   const log = deps.log.child({ component: 'transport.kafka' })
   const restarts = deps.metrics.counter(
@@ -40,7 +44,7 @@ export async function createKafkaTransport(
   )
   const connect = () => new KafkaClient(options, times, log)
   const outages = watchOutages(deps, log)
-  const parts: KafkaParts = { options, log, outages, connect, onStuck: () => restarts.inc() }
+  const parts: KafkaParts = { options, log, outages, fetchLimits, connect, onStuck: () => restarts.inc() }
   const started = new Set<() => Promise<void>>()
   const consumers = new Set<KafkaConsumer>()
   showLag(deps, consumers)

@@ -20,7 +20,6 @@ const maxRecords = 10_000
 const backoff = { baseMs: 200, maxMs: 10_000 }
 /** A topic that the cluster does not know for so long, and that may not be created, is unknown for good. */
 const unknownForMs = 3000
-const metadataMaxAgeMs = 300_000
 const drainMs = 5000
 /** Brokers measure what is compressed; readers must hold what is not. */
 const maxRecordBytes = 16 * 2 ** 20
@@ -143,6 +142,7 @@ class KafkaProducer implements Producer {
   /** The queues of the topics that are named, made where they are not there yet. */
   async #opened(named: ReadonlyArray<{ readonly topic: TopicName }>, signal: AbortSignal) {
     const either = AbortSignal.any([signal, this.#stopping.signal])
+    const { metadataMaxAgeMs } = this.#client.times
     const names = new Set(named.map(({ topic }) => this.#parts.options.topics[topic]))
     const refusals = new Map<string, Refusal>()
     for (const name of names) {

@@ -170,6 +170,57 @@ describe('a kafka that is not as it should be', () => {
   })
 })
 
+describe('a topic that changes under those who use it', () => {
+  test('partitions that are added are written to, and read from their first record, also by who begins at the end', async () => {
+    const options = kafkaOptions(onePartition)
+    const { transport } = await openKafka(options, { metadataMaxAgeMs: 1000, heartbeatMs: 500 })
+    const producer = (await transport.createProducer()).value
+    await producer.send([recordOf('k', 'long ago')], never)
+    const isReading = Promise.withResolvers<void>()
+    const { records } = await readAll(transport, { caughtUp: () => isReading.resolve() }, { startAt: 'latest' })
+    await isReading.promise
+    await administer((admin) => admin.createPartitions({ topicPartitions: [{ topic: options.topics.APP, count: 4 }] }))
+    const kcat = await ensureTool('kcat')
+    // Into a partition that our reader has not heard of yet.
+    const place = ['-b', options.brokers.join(','), '-t', options.topics.APP, '-p', '3']
+    execFileSync(kcat, ['-P', '-k', 'other', ...place], { input: 'before anybody knew' })
+    let sent = 0
+    const spread = async () => {
+      await producer.send(
+        Array.from({ length: 20 }, (_, index) => recordOf(`key ${index}`, String(sent++))),
+        never,
+      )
+      return new Set(await partitionsOf(options.topics.APP)).size === 4
+    }
+    await eventually(spread, { everyMs: 200 })
+    await eventually(() => records.length === sent + 1)
+    expect(records.filter(({ value }) => value.toString() === 'before anybody knew')).toHaveLength(1)
+  })
+
+  test('a topic that is removed and made anew is told as a gap, and read from its beginning', async () => {
+    const options = kafkaOptions(onePartition)
+    const { transport } = await openKafka(options)
+    const producer = (await transport.createProducer()).value
+    await producer.send(numbered(0, 10), never)
+    const gaps: Gap[] = []
+    const { records, texts } = await readAll(transport, { gap: async (gap) => void gaps.push(gap) })
+    await eventually(() => records.length === 10)
+    await administer(async (admin) => {
+      await admin.deleteTopics({ topics: [options.topics.APP] })
+      await eventually(() => admin.createTopics({ topics: [{ topic: options.topics.APP, numPartitions: 1 }] }))
+    })
+    await producer.send(numbered(10, 13), never)
+    await eventually(() => expect(texts().slice(10)).toEqual(['10', '11', '12']))
+    expect(gaps).toEqual([{ topic: 'APP', partition: 0, from: 10, to: 0, reason: 'truncated' }])
+  })
+})
+
+/** Those that hold anything. */
+async function partitionsOf(topic: string): Promise<number[]> {
+  const offsets = await administer((admin) => admin.fetchTopicOffsets(topic))
+  return offsets.filter(({ high }) => high !== '0').map(({ partition }) => partition)
+}
+
 test('a fetch whose answer is never seen is noticed: the lag is shown, reading begins anew, and is counted', async () => {
   const options = kafkaOptions(onePartition)
   const { transport, metrics, told } = await openKafka(options, { requestTimeoutMs: 500 })

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { silentLogger } from '../../../../runtime/log.ts'
 import type { KafkaClient } from '../../../../transport/kafka/client.ts'
-import { Fetcher } from '../../../../transport/kafka/fetcher.ts'
+import { defaultLimits, Fetcher } from '../../../../transport/kafka/fetcher.ts'
 import type { Metadata } from '../../../../transport/kafka/metadata.ts'
 import { Outage, OutageLog } from '../../../../transport/kafka/outage.ts'
 import { PartitionReader } from '../../../../transport/kafka/partition-reader.ts'
@@ -37,6 +37,7 @@ function forgotten(partitions: readonly number[], answering: readonly number[] =
     metadata: { leader: (_: string, partition: number) => partition } as unknown as Metadata,
     outage: new Outage(new OutageLog(silentLogger, Date.now)),
     readers: partitions.map(readerOf),
+    limits: defaultLimits,
     outOfRange: async () => {},
   })
   fetcher.start()
