@@ -119,7 +119,7 @@ test('topics are made by setup, and where they differ from the configuration set
       `kafka-configs.sh --bootstrap-server ${broker} --alter --entity-type topics --entity-name APP-${id} --add-config retention.ms=604800000`,
     ].join('; '),
   })
-})
+}, 240_000)
 
 test('what is wrong is told with the command that mends it', async () => {
   const { rabbit40: broker } = shared()
