@@ -7,7 +7,7 @@ import { eventually } from '../servers/eventually.ts'
 import { thump } from '../servers/run-thump.ts'
 import { type Forwarders, runForwarders, startRebalancing } from './forwarders.ts'
 import { eventOf, type Forwarding, placesOf, startForwarding, startServers, type Servers } from './forwarding.ts'
-import { since } from './outcomes.ts'
+import { type Outcomes, since } from './outcomes.ts'
 
 /** More seeds and longer by `npm run soak`. */
 const isSoak = process.env['THUMP_FORWARD_ROUNDS'] !== undefined
@@ -79,20 +79,25 @@ async function expectAllOnce(seed: number, forwarding: Forwarding, forwarders: F
   expect(lags.map(([, lag]) => lag)).toEqual(['0', '0', '0'])
 }
 
-/** With nothing in the way, each record is one outcome in the metrics. */
+/** With nothing in the way, each record is an outcome in the metrics: stored exactly once, refused at least once. */
 async function expectExactOutcomes(forwarding: Forwarding, forwarders: Forwarders): Promise<void> {
   const before = await forwarders.outcomes()
   await forwarding.sendGood(40)
   await forwarding.sendPoison(8)
-  const expected = {
-    'stored stored': 40,
+  const refused = {
     'stored rejected': 8,
     'dead_letters document_parsing_exception': 4,
     'dead_letters no-time': 2,
     'dead_letters not-json': 2,
   }
-  const seen = async () => Object.fromEntries(since(await forwarders.outcomes(), before))
-  await eventually(async () => expect(await seen()).toMatchObject(expected), patiently)
+  let seen: Outcomes = new Map()
+  const isTold = async () => {
+    seen = since(await forwarders.outcomes(), before)
+    const enough = Object.entries(refused).every(([name, count]) => (seen.get(name) ?? 0) >= count)
+    return enough && (seen.get('stored stored') ?? 0) >= 40
+  }
+  await eventually(isTold, { ...patiently, what: 'an outcome for each' })
+  expect(seen.get('stored stored')).toBe(40)
 }
 
 test(
@@ -234,7 +239,8 @@ test('poison of every kind stops no partition: what can be kept is stored, the r
     expect([id, reason, value]).toEqual([id, oddities[id]?.[0], Buffer.from(oddities[id]?.[1] ?? '')])
   const outcomes = await forwarders.outcomes()
   expect(outcomes.get('stored stored')).toBe(of(true).length + 1)
-  expect(outcomes.get('stored rejected')).toBe(of(false).length)
+  // A starved machine may lose the forwarder its session: what it had not committed is then read and refused again.
+  expect(outcomes.get('stored rejected')).toBeGreaterThanOrEqual(of(false).length)
 }, 240_000)
 
 test('what storage refused is listed, shown, and stored under its id once the mapping is mended', async () => {
