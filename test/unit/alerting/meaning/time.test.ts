@@ -104,6 +104,15 @@ test('S56 of a long text what is scanned counts, and that it is more is counted 
   expect([bench.told()[0], bench.counted['long text']]).toEqual(['firing r @3', 2])
 })
 
+test('S48 a composite whose member is over by an event ends at once', () => {
+  const own = '{log.level: error}, resolveWhen: {log.level: info}'
+  const bench = benchOf(
+    `rules:\n- {id: m, topic: APP, type: match, where: ${own}}\n- {id: c, type: composite, needs: {allOf: [m]}}\n`,
+  )
+  bench.read([error(1), { at: 2, 'log.level': 'info' }])
+  expect(bench.told()).toEqual(['firing m @1', 'firing c @1', 'resolved m @2', 'resolved c @2'])
+})
+
 describe('a wall clock that jumps', () => {
   test('S6 set back: what was decided stays decided, and what comes is taken', () => {
     const bench = benchOf(count())
