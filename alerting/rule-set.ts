@@ -1,7 +1,7 @@
 import type { Problem } from '../runtime/errors.ts'
 import type { RuleFiles } from './rule-files.ts'
 import { checkTogether } from './rules/lint.ts'
-import type { ParsedFile } from './rules/parse-file.ts'
+import type { ParsedFile } from './rules/parsed-file.ts'
 import type { Rule } from './rules/rule.ts'
 
 /** A file and what runs of it. */

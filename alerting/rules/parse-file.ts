@@ -1,20 +1,11 @@
 import type { Problem } from '../../runtime/errors.ts'
 import { suggestion } from '../../runtime/config/suggest.ts'
 import { isPlainMap, type ParseContext, parseRule } from './parse-rule.ts'
+import type { ParsedFile } from './parsed-file.ts'
 import type { Rule } from './rule.ts'
 import type { RulePieces } from './rule-pieces.ts'
 import { type Overrides, RuleDocument } from './rule-document.ts'
 import { defaultsSchema, overrideSchema } from './schema.ts'
-
-export interface ParsedFile {
-  readonly file: string
-  /** Rules without an error; `off` ones included. */
-  readonly rules: readonly Rule[]
-  /** Of all rules, with an error or not; undefined where the file cannot be read. */
-  readonly ids: readonly string[] | undefined
-  /** All of them, in the order of the file. `path` is the code. */
-  readonly problems: readonly Problem[]
-}
 
 /** One rule file: every problem with its place, every rule that has none. Never throws. */
 export function parseRuleFile(file: string, text: string, context: ParseContext, pieces?: RulePieces): ParsedFile {

@@ -1,5 +1,5 @@
 import type { Problem } from '../../runtime/errors.ts'
-import type { ParsedFile } from './parse-file.ts'
+import type { ParsedFile } from './parsed-file.ts'
 import { isPlainMap, type ParseContext, parseRule } from './parse-rule.ts'
 import { byPlace, maxFileBytes, RuleDocument } from './rule-document.ts'
 import type { Rule } from './rule.ts'

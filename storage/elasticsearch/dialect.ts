@@ -1,4 +1,5 @@
-import type { Property } from './mapping.ts'
+/** A piece of a mapping or of settings, as the server takes it. */
+export type Property = { readonly [key: string]: unknown }
 
 /** OpenSearch speaks Elasticsearch 7's language, with words of its own for what came later. */
 export type Distribution = 'elasticsearch' | 'opensearch'

@@ -1,9 +1,7 @@
-import type { Dialect } from './dialect.ts'
+import type { Dialect, Property } from './dialect.ts'
 
 /** Grows with every change of the mapping: an older Thump does not put its own over a newer one's. */
 export const templateVersion = 4
-
-export type Property = { readonly [key: string]: unknown }
 
 const keyword: Property = { type: 'keyword', ignore_above: 1024 }
 const long: Property = { type: 'long', ignore_malformed: true }

@@ -1,7 +1,7 @@
 import { sleep } from '../../runtime/retry.ts'
 import { KafkaClient } from '../../transport/kafka/client.ts'
 import type { FetchLimits } from '../../transport/kafka/fetch-request.ts'
-import type { KafkaOptions } from '../../transport/kafka/kafka-transport.ts'
+import type { KafkaOptions } from '../../transport/kafka/kafka-parts.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { eventually } from '../servers/eventually.ts'
 import type { BenchTable } from './bench.ts'

@@ -1,4 +1,4 @@
-import type { KafkaOptions } from '../../transport/kafka/kafka-transport.ts'
+import type { KafkaOptions } from '../../transport/kafka/kafka-parts.ts'
 import type { BenchTable } from './bench.ts'
 import { costing, events, never, optionsOn, quantile, withTransport } from './kafka-bench.ts'
 

@@ -12,7 +12,7 @@ import type {
 import { Fetcher } from './fetcher.ts'
 import { Group } from './group.ts'
 import { errorName } from './kafkajs.ts'
-import type { KafkaParts } from './kafka-transport.ts'
+import type { KafkaParts } from './kafka-parts.ts'
 import { Metadata } from './metadata.ts'
 import { fetchCommitted, listOffsets, type WirePartition } from './offsets.ts'
 import { Outage } from './outage.ts'

@@ -1,32 +1,17 @@
-import type { TopicName } from '../../event/topics.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { retryForever } from '../../runtime/retry.ts'
 import { RejectedError } from '../../runtime/errors.ts'
 import type { Started } from '../../runtime/shutdown.ts'
 import type { RuntimeDeps } from '../../runtime/runtime-deps.ts'
 import type { Transport } from '../transport.ts'
-import { defaultTimes, KafkaClient, type KafkaConfig } from './client.ts'
+import { defaultTimes, KafkaClient } from './client.ts'
 import { type KafkaConsumer, startConsumer } from './consumer.ts'
-import type { FetchLimits } from './fetch-request.ts'
 import { defaultLimits } from './fetcher.ts'
+import type { KafkaOptions, KafkaParts } from './kafka-parts.ts'
 import { Metadata } from './metadata.ts'
 import { Outage, OutageLog } from './outage.ts'
 import { startProducer } from './producer.ts'
 import { createMissing, tellDifferences } from './topics.ts'
-
-export type KafkaOptions = KafkaConfig & { readonly topics: Readonly<Record<TopicName, string>> }
-
-/** What producers and consumers are made of. */
-export interface KafkaParts {
-  readonly options: KafkaOptions
-  readonly log: Logger
-  readonly outages: OutageLog
-  readonly fetchLimits: FetchLimits
-  /** Connections of their own, closed by who asked for them. */
-  readonly connect: () => KafkaClient
-  /** A consumer had to begin reading anew. */
-  readonly onStuck: () => void
-}
 
 const backoff = { baseMs: 200, maxMs: 10_000 }
 
