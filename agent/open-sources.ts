@@ -52,13 +52,14 @@ export function openSources(deps: OpenSourcesDeps): OpenedSources {
   const { agent } = deps.config
   const { redactor, look, remask } = replaceableRedactor(agent.redact)
   const masked = { ...deps, emit: maskedEmit(deps.emit, redactor) }
-  const correlator = createCorrelator(deps)
+  const readsEvents = agent.amqp !== undefined && agent.events.enabled
+  const correlator = createCorrelator({ ...deps, hasDeeds: readsEvents })
   const followed = (inputs: AgentConfig['logs']) =>
     inputs.length === 0 ? undefined : logFiles(masked, inputs, { redactor, look }, correlator)
   const sources: Source[] = []
   const files = followed(agent.logs)
   if (files) sources.push(files)
-  const keepUp = agent.amqp && agent.events.enabled ? openKeepUp(deps, correlator) : undefined
+  const keepUp = readsEvents ? openKeepUp(deps, correlator) : undefined
   if (agent.amqp && keepUp) sources.push(events(masked, agent.amqp, correlator, keepUp))
   if (agent.amqp && agent.firehose.enabled)
     sources.push(firehose(joined(masked, correlator), agent.amqp, redactor, switchedByAgent(deps)))

@@ -36,10 +36,16 @@ export interface Correlator {
 /** The broker lists a connection up to five seconds after it opened. */
 const listLagMs = 6000
 
-export function createCorrelator({ identity }: { readonly identity: Pick<Identity, 'keyNode'> }): Correlator {
+export interface CorrelatorDeps {
+  readonly identity: Pick<Identity, 'keyNode'>
+  /** False where nobody reads the event exchange: evidence is then handed on, and not kept for a deed that never comes. */
+  readonly hasDeeds?: boolean
+}
+
+export function createCorrelator({ identity, hasDeeds = true }: CorrelatorDeps): Correlator {
   const connections = new Connections()
   const queues = new Queues()
-  const recent = new Recent()
+  const recent = new Recent(hasDeeds)
   let firstAccessMs = Number.POSITIVE_INFINITY
   const emitted = (line: ThumpEvent, path: string | undefined, event: ThumpEvent): Emitted => ({
     topic: 'AMQP',

@@ -13,6 +13,13 @@ export class Recent {
   /** Evidence that has been given to its deed is not given to another. */
   readonly #used = new WeakSet<ThumpEvent>()
 
+  readonly #hasDeeds: boolean
+
+  /** Evidence is kept only where deeds may come after it. */
+  constructor(hasDeeds: boolean) {
+    this.#hasDeeds = hasDeeds
+  }
+
   addDeed(deed: ThumpEvent): void {
     const operation = deed.amqp?.operation
     if (operation === undefined || objectKey(operation, deed) === undefined) return
@@ -26,6 +33,7 @@ export class Recent {
   }
 
   addEvidence(evidence: ThumpEvent): void {
+    if (!this.#hasDeeds) return
     this.#evidence.push(evidence)
     this.#evidence = trimmed(this.#evidence, maxEvidence, Date.parse(evidence['@timestamp']))
   }
