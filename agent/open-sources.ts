@@ -80,7 +80,7 @@ function replaceableRedactor(redact: AgentConfig['redact']): Pick<OpenedSources,
   return {
     redactor: {
       text: (text, count) => current.text(text, count),
-      event: (event) => current.event(event),
+      event: (event, isMessageClean) => current.event(event, isMessageClean),
     },
     look: (bytes, start, end) => look(bytes, start, end),
     remask(next) {
@@ -146,9 +146,9 @@ function logFiles(
     parseCombinedLine,
     // The source masks a line's own event, and encodes what is derived from it as it comes.
     deriver: {
-      derive(event) {
+      derive(event, isMessageClean) {
         const derived = correlator.derive(event)
-        for (const { event: own } of derived) redactor.event(own)
+        for (const { event: own } of derived) redactor.event(own, isMessageClean && own.message === event.message)
         return derived
       },
     },

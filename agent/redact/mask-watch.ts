@@ -54,18 +54,38 @@ export function createMaskWatch(builtin: readonly string[]): Watch {
     // `//` or `services/`
     return concernsByte(second) && (kind !== slash || first === 0x2f || first === 0x73)
   }
+  const reasons = pairTable(
+    (first, second) =>
+      (concernsByte(first) ? firstByte : 0) |
+      (concernsSecond(first, second) ? secondByte : 0) |
+      (hasSecrets && isSpecial(first, second) ? aBeginning : 0),
+  )
+  const reasonsOf = (first: number, second: number) => reasons[first * 256 + second] as number
   return {
-    concerns: (first, second) =>
-      concernsByte(first) || concernsSecond(first, second) || (hasSecrets && isSpecial(first, second)),
-    look: (bytes, start, index, end) =>
-      (index >= start && lookAt(bytes, start, index, end)) ||
-      (index + 1 < end && lookAt(bytes, start, index + 1, end)) ||
-      (hasSecrets && bearsSpecial(bytes, start, index, end)),
+    concerns: (first, second) => reasonsOf(first, second) !== 0,
+    look(bytes, start, index, end) {
+      // Before the memory's first byte there is none.
+      const why = reasonsOf(index < 0 ? 0 : (bytes[index] as number), bytes[index + 1] ?? 0)
+      return (
+        ((why & firstByte) !== 0 && index >= start && lookAt(bytes, start, index, end)) ||
+        ((why & secondByte) !== 0 && index + 1 < end && lookAt(bytes, start, index + 1, end)) ||
+        ((why & aBeginning) !== 0 && bearsSpecial(bytes, start, index, end))
+      )
+    },
     ...((on.has('cards') || on.has('rrn') || on.has('phones')) && { rows: { leastDigits: 9, look: endOfDigits } }),
   }
 }
 
 const backslash = 0x5c
+
+/** Why a pair is looked at: for a byte of it, or as part of how a secret begins. */
+const firstByte = 1
+const secondByte = 2
+const aBeginning = 4
+
+function pairTable(worth: (first: number, second: number) => number): Uint8Array {
+  return Uint8Array.from({ length: 1 << 16 }, (_, pair) => worth(pair >> 8, pair & 255))
+}
 
 /** Does a sign begin with the pair at `index`, or one byte before it, or with its second byte? */
 function bearsSpecial(bytes: Uint8Array, start: number, index: number, end: number): boolean {

@@ -38,8 +38,11 @@ export interface Redactor {
   readonly watch: Watch
   readonly rest: ((bytes: Uint8Array, start: number, end: number) => boolean) | undefined
   text(text: string, count?: Count): string
-  /** Masks in place all that strangers wrote into it, and adds to `redacted` what was masked. Again does nothing. */
-  event(event: ThumpEvent): void
+  /**
+   * Masks in place all that strangers wrote into it, and adds to `redacted` what was masked. Again does nothing.
+   * `isMessageClean`: its message is what `mayHit` has said no of.
+   */
+  event(event: ThumpEvent, isMessageClean?: boolean): void
 }
 
 /** Before the rest: what is left of a masked secret must not look like an address. The order is the order of masking. */

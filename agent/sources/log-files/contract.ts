@@ -29,10 +29,15 @@ export interface LineServices {
   readonly look?: LineLook | undefined
   readonly parseAccessLine?: ((line: string) => Fields | undefined) | undefined
   readonly parseCombinedLine?: ((line: string) => Fields | undefined) | undefined
-  readonly deriver?: { derive(event: ThumpEvent): readonly Emitted[] } | undefined
+  readonly deriver?: Deriver | undefined
   /** Codes whose lines are handed to the deriver; access lines always are. */
   readonly derivingCodes?: ReadonlySet<string> | undefined
-  readonly redactor?: { event(event: ThumpEvent): void } | undefined
+  readonly redactor?: { event(event: ThumpEvent, isMessageClean?: boolean): void } | undefined
+}
+
+export interface Deriver {
+  /** Masked already. `isMessageClean`: nothing in the event's message is to be masked. */
+  derive(event: ThumpEvent, isMessageClean: boolean): readonly Emitted[]
 }
 
 export interface LogFilesDeps extends LineServices {

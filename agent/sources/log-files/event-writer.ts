@@ -67,10 +67,10 @@ export class EventWriter {
     const level = this.#times(framed)
     const found = this.#deps.look?.(framed.bytes, textStart(framed), framed.end) ?? lookCloser
     const recognised = (found & mayRecognise) === 0 ? undefined : this.#recognise(framed, level)
-    const isPlain = !recognised && (found & mayMask) === 0 && framed.kind !== 'json' && framed.kind !== 'access'
-    if (isPlain)
+    const isClean = (found & mayMask) === 0 && framed.kind !== 'json' && framed.kind !== 'access'
+    if (isClean && !recognised)
       return this.#lines.write(framed, place.offset, level, this.#iso, this.#timeMs, (found & needsEscape) === 0)
-    return this.#writeEvent(framed, place, level, recognised)
+    return this.#writeEvent(framed, place, level, recognised, isClean)
   }
 
   #aim(place: RecordPlace): void {
@@ -173,12 +173,13 @@ export class EventWriter {
     place: RecordPlace,
     level: Level | undefined,
     recognised: LineRecognition | undefined,
+    isClean: boolean,
   ): number {
     const { event, isAccess } = this.#event(framed, place, level, recognised)
     const { redactor, deriver, derivingCodes, input } = this.#deps
     const derives = deriver && (isAccess || (event.event.code !== undefined && derivingCodes?.has(event.event.code)))
-    const derived = derives ? deriver.derive(event) : []
-    redactor?.event(event)
+    const derived = derives ? deriver.derive(event, isClean) : []
+    redactor?.event(event, isClean)
     let bytes = this.#pack(this.#packer, { topic: input.topic, key: this.#key, event })
     for (const one of derived) bytes += this.#pack(this.#deps.derived, one)
     return bytes
