@@ -60,14 +60,19 @@ export function endsWithSecretWord(text: string, end: number): boolean {
 export function bytesEndWithSecretWord(bytes: Uint8Array, start: number, end: number): boolean {
   let last = end - 1
   for (let skipped = 0; skipped < 12 && last >= start && !isLetter(bytes[last] as number); skipped++) last--
-  const lower = (at: number) => (at >= start ? (bytes[at] as number) | 32 : 0)
-  const [third, second, first] = [lower(last - 2), lower(last - 1), lower(last)]
+  const first = lower(bytes, start, last)
+  const second = lower(bytes, start, last - 1)
+  const third = lower(bytes, start, last - 2)
   const isShort = (first === 119 && second === 112) || (first === 100 && second === 105)
   if (!isShort && !endings.has(third * 65_536 + second * 256 + first)) return false
   // Of what ends in `ion`, only `authorization` is a secret's name: `duration` stands in every other line.
-  if (third === 105 && second === 111 && first === 110 && lower(last - 5) !== 122) return false
+  if (third === 105 && second === 111 && first === 110 && lower(bytes, start, last - 5) !== 122) return false
   const from = Math.max(start, end - 40)
   return nameBefore.test(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', from, end))
+}
+
+function lower(bytes: Uint8Array, start: number, at: number): number {
+  return at >= start ? (bytes[at] as number) | 32 : 0
 }
 
 function isLetter(code: number): boolean {

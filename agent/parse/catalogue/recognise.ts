@@ -68,7 +68,8 @@ function recognition(
   if (context?.connection !== undefined) rabbitmq.connection = context.connection
   if (context?.vhost !== undefined) rabbitmq.vhost = context.vhost
   if (context?.channel !== undefined) rabbitmq.channel = context.channel
-  for (const [name, value] of Object.entries(groups)) {
+  for (const name of Object.keys(groups)) {
+    const value = groups[name]
     if (value === undefined || value === '' || elsewhere.has(name)) continue
     rabbitmq[name] = numeric.has(name) ? Number(value) : value
   }

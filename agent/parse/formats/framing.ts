@@ -199,8 +199,11 @@ export class Framer {
     open.end = end
     open.isPartial = false
     open.isTruncated = this.#isLineCut
-    open.texts.length = 0
-    open.texts.push(textStart, end)
+    const { texts } = open
+    // Emptied and filled again, it would have new memory for every line.
+    texts[0] = textStart
+    texts[1] = end
+    if (texts.length > 2) texts.length = 2
     this.#isOpen = true
   }
 

@@ -42,16 +42,23 @@ export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
   const leastDigits = rows?.leastDigits ?? Number.POSITIVE_INFINITY
   const memory = new PairMemory()
   return (given, from, to) => {
-    let [bytes, start, end] = [given, from, to]
+    let bytes = given
+    let start = from
+    let end = to
     if (!memory.hold(bytes, end)) {
       // The memory's last, odd byte has no neighbour: a copy has.
       bytes = new Uint8Array(end - start + 2)
       bytes.set(given.subarray(start, end))
-      ;[start, end] = [0, end - start]
+      end -= start
+      start = 0
       memory.hold(bytes, end)
     }
     const { words, shift } = memory
-    let [found, digits, digitPlace, rowAt, seen] = [0, 0, noPlace, 0, start]
+    let found = 0
+    let digits = 0
+    let digitPlace = noPlace
+    let rowAt = 0
+    let seen = start
     const last = (shift + end - 1) >> 1
     for (let place = (shift + start) >> 1; place <= last; place++) {
       const bits = table[words[place] as number] as number

@@ -13,7 +13,8 @@ export function merge(event: ThumpEvent, fields: Fields, dataset?: string): Thum
 
 function overlay(base: object, over: Fields): Record<string, unknown> {
   const result: Record<string, unknown> = { ...base }
-  for (const [name, value] of Object.entries(over)) {
+  for (const name of Object.keys(over)) {
+    const value = over[name]
     if (value === undefined) continue
     const old = result[name]
     result[name] = isObject(old) && isObject(value) ? overlay(old, value) : value
