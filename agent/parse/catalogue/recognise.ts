@@ -24,15 +24,43 @@ const anyHint = new RegExp([...new Set(entries.map(({ hint }) => escaped(hint)))
 /** The rows whose hints stand in a text. Texts that differ in their numbers alone have the same: those are remembered. */
 const candidates = new Map<string, readonly Entry[]>()
 const maxCandidates = 2000
+/** A log's recognised lines are mostly of a few shapes: those are known again without making a shape of the text. */
+const latest: Array<{ readonly shape: string; readonly found: readonly Entry[] }> = []
+const maxLatest = 4
 
 function candidatesOf(text: string): readonly Entry[] {
+  for (const one of latest) if (hasShape(text, one.shape)) return one.found
+  const { shape, found } = shapeOf(text)
+  latest.unshift({ shape, found })
+  if (latest.length > maxLatest) latest.pop()
+  return found
+}
+
+function shapeOf(text: string): { readonly shape: string; readonly found: readonly Entry[] } {
   const shape = text.replaceAll(/\d+/g, '0')
   const known = candidates.get(shape)
-  if (known) return known
+  if (known) return { shape, found: known }
   const found = anyHint.test(text) ? entries.filter(({ hint }) => text.includes(hint)) : []
   if (candidates.size >= maxCandidates) candidates.clear()
   candidates.set(shape, found)
-  return found
+  return { shape, found }
+}
+
+const isDigit = (code: number) => code >= 48 && code <= 57
+
+/** Is the text the shape, but for its numbers? */
+function hasShape(text: string, shape: string): boolean {
+  let at = 0
+  for (let index = 0; index < shape.length; index++) {
+    const code = text.charCodeAt(at++)
+    if (shape.charCodeAt(index) !== 48) {
+      if (code !== shape.charCodeAt(index)) return false
+    } else {
+      if (!isDigit(code)) return false
+      while (isDigit(text.charCodeAt(at))) at++
+    }
+  }
+  return at === text.length
 }
 
 /** The catalogue's entry for a message (its lines joined, without prefixes); undefined where it is none. Never throws. */
