@@ -1,5 +1,5 @@
+import type { ThumpEvent } from '../../event/event.ts'
 import type { Count } from './detector.ts'
-import type { Redactor } from './redactor.ts'
 import { isSecretKey } from './secrets.ts'
 
 type Mask = (text: string, count: Count) => string
@@ -46,7 +46,7 @@ const keptBelow: Readonly<Record<string, ReadonlySet<string>>> = {
 const maxDepth = 20
 
 /** Masks, in place, every text of an event that a stranger may have written. */
-export function createEventMask(mask: Mask): Redactor['event'] {
+export function createEventMask(mask: Mask): (event: ThumpEvent, isMessageClean?: boolean) => void {
   // One walker for all events, for what they count is taken from it before the next comes.
   const counts = new Map<string, number>()
   const walker = createWalker(mask, (rule, found) => counts.set(rule, (counts.get(rule) ?? 0) + found))
