@@ -24,8 +24,9 @@ export function startLoad(path: string, dataDir: string, random: () => number) {
   }
   const isOldestDone = () => {
     const { ino, size } = statSync(`${path}.${rotated}`)
-    const saved = peekCheckpoint(checkpointPath(dataDir))?.generations.find((one) => one.ino === String(ino))
-    return saved?.offset === size
+    const saved = peekCheckpoint(checkpointPath(dataDir))?.generations ?? []
+    // A file that was deleted may have had the same inode, and is remembered for a while.
+    return saved.some((one) => one.ino === String(ino) && one.offset === size)
   }
   const retire = () => {
     rmSync(`${path}.${rotated--}`)
