@@ -140,14 +140,22 @@ function membership(ports: readonly number[]): string[] {
 }
 
 async function isHealthy(url: string, password: string | undefined): Promise<boolean> {
-  const authorization = `Basic ${Buffer.from(`elastic:${password}`).toString('base64')}`
   try {
-    const response = await fetch(`${url}/_cat/health`, {
-      headers: password === undefined ? {} : { authorization },
-      signal: AbortSignal.timeout(3000),
-    })
-    return response.ok && /green|yellow/.test(await response.text())
+    const response = await asElastic(`${url}/_cat/health`, password)
+    if (!response.ok || !/green|yellow/.test(await response.text())) return false
+    // The node begins to write its own roles once it is up: while their index is made, the right password is refused.
+    return password === undefined || (await asElastic(`${url}/_security/role/started`, password, 'PUT')).ok
   } catch {
     return false
   }
+}
+
+function asElastic(url: string, password: string | undefined, method = 'GET'): Promise<Response> {
+  const authorization = `Basic ${Buffer.from(`elastic:${password}`).toString('base64')}`
+  return fetch(url, {
+    method,
+    headers: { 'content-type': 'application/json', ...(password !== undefined && { authorization }) },
+    ...(method === 'PUT' && { body: '{}' }),
+    signal: AbortSignal.timeout(10_000),
+  })
 }
