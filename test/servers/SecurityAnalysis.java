@@ -7,7 +7,6 @@ import org.apache.lucene.analysis.TokenStream;
 import org.apache.lucene.analysis.email.UAX29URLEmailTokenizer;
 import org.apache.lucene.analysis.miscellaneous.RemoveDuplicatesTokenFilter;
 import org.apache.lucene.analysis.pattern.PatternCaptureGroupTokenFilter;
-import org.elasticsearch.index.analysis.AbstractTokenFilterFactory;
 import org.elasticsearch.index.analysis.PreConfiguredTokenFilter;
 import org.elasticsearch.index.analysis.PreConfiguredTokenizer;
 import org.elasticsearch.index.analysis.TokenFilterFactory;
@@ -26,7 +25,13 @@ public class SecurityAnalysis extends Plugin implements AnalysisPlugin {
               Pattern[] patterns =
                   settings.getAsList("patterns").stream().map(Pattern::compile).toArray(Pattern[]::new);
               boolean keep = settings.getAsBoolean("preserve_original", true);
-              return new AbstractTokenFilterFactory(name, settings) {
+              // The interface alone: the base class is made otherwise in 8 and 9.
+              return new TokenFilterFactory() {
+                @Override
+                public String name() {
+                  return name;
+                }
+
                 @Override
                 public TokenStream create(TokenStream input) {
                   return new PatternCaptureGroupTokenFilter(input, keep, patterns);
