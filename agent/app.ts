@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { shortenEvent } from '../event/shorten-event.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import type { Health } from '../runtime/health.ts'
@@ -39,7 +40,7 @@ export async function startAgent(deps: AgentDeps): Promise<Started<Agent>> {
   const log = deps.log.child({ component: 'agent' })
   const shutdown = new Shutdown()
   const identity = openIdentity({ dataDir: config.dataDir, node: config.agent.node, cluster: config.cluster })
-  const producer = shutdown.own('producer', await transport.createProducer())
+  const producer = shutdown.own('producer', await transport.createProducer({ shorten: shortenEvent }))
   const emit = createEmitter({ producer, log, metrics })
   const running = new RunningSources(health)
   const beat = shutdown.own(

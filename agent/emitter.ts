@@ -14,12 +14,20 @@ export function createEmitter({ producer, log, metrics }: { producer: Producer; 
     'source',
     'reason',
   ])
+  const truncated = metrics.counter('thump_events_truncated_total', 'Events sent in fewer bytes, by reason', ['reason'])
+  let isToldOfShort = false
   const settle = (sent: SendResult, byTopic: Map<string, number>, at: (index: number) => OutRecord | undefined) => {
     for (const { index, reason, error } of sent.rejected) {
       const record = at(index)
       dropped.inc({ source: 'transport', reason })
       log.warn({ key: record?.key, id: record?.headers['id'], reason, error }, 'event refused by the transport')
       if (record) byTopic.set(record.topic, (byTopic.get(record.topic) ?? 1) - 1)
+    }
+    if (sent.shortened !== undefined) {
+      truncated.inc({ reason: 'too-large' }, sent.shortened)
+      if (!isToldOfShort)
+        log.warn('events too large for the broker are sent shortened, flagged truncated: only counted from now on')
+      isToldOfShort = true
     }
     for (const [topic, count] of byTopic) delivered.inc({ topic }, count)
   }

@@ -20,6 +20,16 @@ export type RejectReason = 'too-large' | 'unknown-topic' | 'not-authorized'
 export interface SendResult {
   /** By index into the records given; everything else is durable. */
   readonly rejected: ReadonlyArray<{ readonly index: number; readonly reason: RejectReason; readonly error: string }>
+  /** How many went in fewer bytes than they had, as `shorten` made them. */
+  readonly shortened?: number
+}
+
+export interface ProducerOptions {
+  /**
+   * What to send in place of a value that the broker finds too large, asked again until it fits; undefined where nothing
+   * is left to take away, and then the record is rejected. Without it such a record is rejected at once.
+   */
+  readonly shorten?: (value: Uint8Array) => Uint8Array | undefined
 }
 
 export interface Producer {
@@ -111,7 +121,7 @@ export interface Consumer {
 export interface Transport {
   readonly kind: 'kafka' | 'embedded'
   /** Resolves at once: connecting, and reconnecting, go on behind; `isConnected` tells. */
-  createProducer(): Promise<Started<Producer & { isConnected(): boolean }>>
+  createProducer(options?: ProducerOptions): Promise<Started<Producer & { isConnected(): boolean }>>
   createConsumer(options: ConsumerOptions, handlers: ConsumerHandlers): Promise<Started<Consumer>>
   /** Creates missing topics where the config allows it; idempotent. */
   ensureTopics(signal: AbortSignal): Promise<void>

@@ -44,7 +44,7 @@ export async function createKafkaTransport(
   }
   const value: Transport = {
     kind: 'kafka',
-    createProducer: async () => own(startProducer(parts)),
+    createProducer: async (producerOptions) => own(startProducer(parts, producerOptions)),
     createConsumer: async (consumerOptions, handlers) => {
       const consumer = startConsumer(parts, consumerOptions, handlers)
       consumers.add(consumer.value)

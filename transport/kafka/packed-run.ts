@@ -34,6 +34,13 @@ function varint(value: number): Buffer {
 const startOf = ({ start, bounds }: PackedRecords, index: number): number =>
   index === 0 ? start : (bounds[2 * index - 1] as number)
 
+/** Of the run's first record. */
+export function valueAndIdOf({ pack, from }: PackedRun): { readonly value: Buffer; readonly id: Buffer } {
+  const { bytes, bounds } = pack
+  const [valueEnd, idEnd] = [bounds[2 * from] as number, bounds[2 * from + 1] as number]
+  return { value: bytes.subarray(startOf(pack, from), valueEnd), id: bytes.subarray(valueEnd, idEnd) }
+}
+
 /** Bytes of the run's first `count` records in a batch, compression aside; an upper bound. */
 export function runBytes({ pack, keyBlock, headerBlock, from }: PackedRun, count: number): number {
   const payload = startOf(pack, from + count) - startOf(pack, from)

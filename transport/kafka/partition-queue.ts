@@ -1,13 +1,15 @@
-import type { RejectReason, SendResult } from '../transport.ts'
+import type { ProducerOptions, RejectReason, SendResult } from '../transport.ts'
 import { giveBack } from './batch-memory.ts'
 import type { Compression } from './codecs.ts'
 import { fitting, type PackedRun } from './packed-run.ts'
 import { type BatchItem, countOf, encodeBatch, itemBytes } from './record-batch.ts'
+import { shortenItem } from './shorten-item.ts'
 
 /** One `send`, resolved when each of its records is durable or rejected. */
 export class SendCall {
   readonly result = Promise.withResolvers<SendResult>()
   readonly #rejected: Array<SendResult['rejected'][number]> = []
+  readonly #shortened = new Set<number>()
   #left: number
   /** Its records need not be sent any more, for nobody waits. */
   isOver = false
@@ -20,12 +22,18 @@ export class SendCall {
     this.#left -= count
     if (this.#left > 0 || this.isOver) return
     this.isOver = true
-    this.result.resolve({ rejected: this.#rejected.toSorted((a, b) => a.index - b.index) })
+    const rejected = this.#rejected.toSorted((a, b) => a.index - b.index)
+    this.result.resolve({ rejected, ...(this.#shortened.size > 0 && { shortened: this.#shortened.size }) })
   }
 
   reject(index: number, reason: RejectReason, error: string): void {
     this.#rejected.push({ index, reason, error })
+    this.#shortened.delete(index)
     this.settle()
+  }
+
+  shorten(index: number): void {
+    this.#shortened.add(index)
   }
 
   fail(reason: unknown): void {
@@ -41,7 +49,7 @@ interface Waiting {
   readonly index: number
 }
 
-export interface BatchLimits {
+export interface BatchLimits extends ProducerOptions {
   readonly maxRecords: number
   readonly maxBytes: number
   readonly compression: Compression
@@ -116,14 +124,22 @@ export class PartitionQueue {
     for (const { call, item } of waiting) call.settle(countOf(item))
   }
 
-  /** The broker will not have the batch for its size: smaller ones instead, and a single record is rejected. */
+  /** The broker will not have the batch for its size: smaller ones instead; a single record is shortened, or rejected. */
   tooLarge(error: string): void {
     const { waiting, count } = this.#take()
-    if (count === 1) for (const { call, index } of waiting) call.reject(index, 'too-large', error)
+    if (count === 1) for (const one of waiting) this.#shorten(one, error)
     else {
       this.#maxRecords = Math.ceil(count / 2)
       this.#putBack(waiting)
     }
+  }
+
+  /** In its own place: what comes behind it waits for it. */
+  #shorten({ item, call, index }: Waiting, error: string): void {
+    const shorter = this.#limits.shorten && shortenItem(item, this.#limits.shorten)
+    if (!shorter) return call.reject(index, 'too-large', error)
+    call.shorten(index)
+    this.#putBack([{ item: shorter, call, index }])
   }
 
   /** Everything that waits is rejected, for the topic will not have it. */

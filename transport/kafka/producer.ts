@@ -3,7 +3,7 @@ import { retryForever, sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
 import type { TopicName } from '../../event/topics.ts'
 import type { PackedRecords } from '../packed-records.ts'
-import type { OutRecord, Producer, RejectReason, SendResult } from '../transport.ts'
+import type { OutRecord, Producer, ProducerOptions, RejectReason, SendResult } from '../transport.ts'
 import { errorName } from './kafkajs.ts'
 import type { KafkaParts } from './kafka-parts.ts'
 import { Metadata } from './metadata.ts'
@@ -27,13 +27,17 @@ const maxRecordBytes = 16 * 2 ** 20
 type Refusal = readonly [reason: RejectReason, error: string]
 
 /** Sends in batches a partition, in order, until durable. */
-export function startProducer(parts: KafkaParts): Started<Producer & { isConnected(): boolean }> {
-  const producer = new KafkaProducer(parts)
+export function startProducer(
+  parts: KafkaParts,
+  options: ProducerOptions = {},
+): Started<Producer & { isConnected(): boolean }> {
+  const producer = new KafkaProducer(parts, options)
   return { value: producer, stop: () => producer.stop() }
 }
 
 class KafkaProducer implements Producer {
   readonly #parts: KafkaParts
+  readonly #options: ProducerOptions
   readonly #client
   readonly #metadata
   readonly #outage
@@ -45,8 +49,9 @@ class KafkaProducer implements Producer {
   #turn: Promise<void> = Promise.resolve()
   #stopped: Promise<void> | undefined
 
-  constructor(parts: KafkaParts) {
+  constructor(parts: KafkaParts, options: ProducerOptions) {
     this.#parts = parts
+    this.#options = options
     this.#client = parts.connect()
     this.#metadata = new Metadata(this.#client)
     this.#outage = new Outage(parts.outages)
@@ -192,7 +197,7 @@ class KafkaProducer implements Producer {
   #grow(name: string, count: number): void {
     const { compression, maxBatchBytes: maxBytes } = this.#parts.options
     const known = this.#queues.get(name) ?? []
-    const limits = { maxRecords, maxBytes, compression }
+    const limits = { ...this.#options, maxRecords, maxBytes, compression }
     const added = Array.from({ length: Math.max(0, count - known.length) }, (_, index) => known.length + index)
     this.#queues.set(name, [...known, ...added.map((partition) => new PartitionQueue(name, partition, limits))])
   }

@@ -57,6 +57,28 @@ test('what is too large is halved until the one record is found, and the rest go
   })
 })
 
+test('what can be shortened is, in its own place, until it fits; what cannot any more is rejected', async () => {
+  const halves = (value: Uint8Array) => (value.length > 4 ? value.subarray(0, value.length / 2) : undefined)
+  const limits = { maxRecords: 3, maxBytes: 1_000_000, compression: 'none', shorten: halves } as const
+  const queue = new PartitionQueue('t', 0, limits)
+  const call = new SendCall(4)
+  for (const [index, text] of ['a', 'BIGBIGBIGBIG', 'HUGE', 'b'].entries()) queue.add(recordOf(text), call, index)
+  const sent: string[] = []
+  for (let bytes = queue.next(identity); bytes; bytes = queue.next(identity)) {
+    const texts = textsOf(bytes)
+    if (texts.some((text) => text.length > 3)) queue.tooLarge('MESSAGE_TOO_LARGE')
+    else {
+      sent.push(...texts)
+      queue.succeed()
+    }
+  }
+  expect(sent).toEqual(['a', 'BIG', 'b'])
+  expect(await call.result.promise).toEqual({
+    rejected: [{ index: 2, reason: 'too-large', error: 'MESSAGE_TOO_LARGE' }],
+    shortened: 1,
+  })
+})
+
 test('what nobody waits for any more is not sent', async () => {
   const { queue, call } = filled('a', 'b')
   const later = new SendCall(1)
