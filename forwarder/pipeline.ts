@@ -1,4 +1,5 @@
 import { backoffMs, retryForever, sleep } from '../runtime/retry.ts'
+import { LateError, within } from '../runtime/within.ts'
 import type { EventStore, Outcome, StoreItem } from '../storage/storage.ts'
 import type { Producer, RecordBatch, TopicPartition, TopicPartitionOffset } from '../transport/transport.ts'
 import { initialBulkSize, maxBulkBytes, nextBulkSize } from './bulk-size.ts'
@@ -30,6 +31,8 @@ interface Pending {
 }
 
 const backoff = { baseMs: 200, maxMs: 30_000 }
+/** Longer than any storage's own limits. A write that is not over then is left behind, and the same is written anew. */
+const writeLimitMs = 180_000
 
 /**
  * Takes batches in, writes them in bulk, and knows which offsets are settled. An item is settled when it is stored (now
@@ -147,8 +150,14 @@ export class Pipeline {
   #store(pending: readonly Pending[], signal: AbortSignal): Promise<readonly Outcome[]> {
     const { store, telemetry } = this.#deps
     const items = pending.map(({ item }) => item)
-    return retryForever(() => store.write(items, signal), backoff, signal, {
-      onFailure: (cause) => telemetry.away(cause),
+    let limitMs = writeLimitMs
+    return retryForever(() => within(limitMs, signal, (inTime) => store.write(items, inTime)), backoff, signal, {
+      onFailure(cause) {
+        if (!(cause instanceof LateError)) return telemetry.away(cause)
+        // Ever longer: each that is left behind may hold its memory.
+        limitMs *= 2
+        telemetry.hung()
+      },
       onRecovered: () => telemetry.back(),
     })
   }

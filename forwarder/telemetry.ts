@@ -11,6 +11,8 @@ export interface ForwarderTelemetry {
   gap(topic: string, partition: number, from: number, to: number, reason: string): void
   away(cause: unknown): void
   back(): void
+  /** A write did not end and was begun anew: that is no outcome. */
+  hung(): void
   /** How many records were ever settled. */
   settled(): number
   /** How many answers and failures there ever were: it stands still only where a writer hangs. */
@@ -29,6 +31,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
     'reason',
   ])
   const unavailable = metrics.counter('thump_store_unavailable_total', 'Writes without an answer, tried again')
+  const hung = metrics.counter('thump_store_hung_total', 'Writes that did not end, begun anew')
   const told = new Set<string>()
   let failures = 0
   let settled = 0
@@ -68,6 +71,10 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
       happened++
       unavailable.inc()
       if (failures++ === 0) log.error({ err: cause }, 'storage is away: reading pauses, writing is tried again')
+    },
+    hung() {
+      hung.inc()
+      log.error('a write into the storage does not end: left behind, and written anew')
     },
     back() {
       if (failures > 0) log.info({ failures }, 'storage is back')

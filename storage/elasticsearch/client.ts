@@ -3,7 +3,11 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../../runtime/config/schema.ts'
 import { ConfigError } from '../../runtime/errors.ts'
 
-export type ElasticsearchOptions = Config['storage']['elasticsearch'] & { readonly retentionMs: number }
+export type ElasticsearchOptions = Config['storage']['elasticsearch'] & {
+  readonly retentionMs: number
+  /** In place of two minutes. */
+  readonly requestLimitMs?: number
+}
 
 type TransportOptions = ConstructorParameters<typeof SniffingTransport>[0] & {
   readonly productCheck?: string

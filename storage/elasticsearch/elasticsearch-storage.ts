@@ -4,7 +4,7 @@ import type { Storage } from '../storage.ts'
 import { createClient, type ElasticsearchOptions } from './client.ts'
 import { dialectOf } from './dialect.ts'
 import { installTemplates } from './install-templates.ts'
-import { createRequests } from './requests.ts'
+import { createRequests, requestLimitMs } from './requests.ts'
 import { deleteExpired } from './retention.ts'
 import { createSearch } from './search.ts'
 import { createWrite } from './write.ts'
@@ -25,7 +25,12 @@ export async function createElasticsearchStorage(
   const client = createClient(options)
   const dialect = dialectOf(options.distribution)
   const stopping = new AbortController()
-  const requests = createRequests({ client, metrics, stopping: stopping.signal })
+  const requests = createRequests({
+    client,
+    metrics,
+    stopping: stopping.signal,
+    limitMs: options.requestLimitMs ?? requestLimitMs,
+  })
   let failures = 0
   let upkeeping: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined

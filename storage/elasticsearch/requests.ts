@@ -1,6 +1,7 @@
 import { type Client, errors, type TransportRequestParams } from '@elastic/elasticsearch'
 import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
+import { within } from '../../runtime/within.ts'
 
 export type RequestName = 'bulk' | 'search' | 'setup' | 'retention'
 
@@ -13,17 +14,24 @@ export interface Requests {
   isConnected(): boolean
 }
 
+/**
+ * So long may a request take in all, ms. The client's own limit is one of silence: it begins anew with each byte, and an
+ * answer that trickles would hold up its writer for ever.
+ */
+export const requestLimitMs = 120_000
+
 interface RequestsDeps {
   readonly client: Client
   readonly metrics: Metrics
   /** Aborts all that is under way. */
   readonly stopping: AbortSignal
+  readonly limitMs: number
 }
 
 const seconds = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 
 /** Every request to the server goes through here: timed, and its failure told as one of our own errors. */
-export function createRequests({ client, metrics, stopping }: RequestsDeps): Requests {
+export function createRequests({ client, metrics, stopping, limitMs }: RequestsDeps): Requests {
   const help = 'Requests to Elasticsearch by kind, failed ones too'
   const durations = metrics.histogram('thump_elasticsearch_request_seconds', help, seconds, ['request'])
   let isConnected = false
@@ -33,7 +41,9 @@ export function createRequests({ client, metrics, stopping }: RequestsDeps): Req
       const either = AbortSignal.any([signal, stopping])
       const done = durations.startTimer({ request: name })
       try {
-        const answer = await client.transport.request<T>(params, { signal: either })
+        const answer = await within(limitMs, either, (inTime) =>
+          client.transport.request<T>(params, { signal: inTime }),
+        )
         isConnected = true
         return answer
       } catch (cause) {

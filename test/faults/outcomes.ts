@@ -2,6 +2,7 @@ const counters = [
   'thump_stored_total',
   'thump_store_retries_total',
   'thump_store_unavailable_total',
+  'thump_store_hung_total',
   'thump_dead_letters_total',
   'thump_dead_letters_refused_total',
   'thump_consumer_gap_records_total',

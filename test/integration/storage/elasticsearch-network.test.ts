@@ -73,13 +73,11 @@ test('TLS: an authority or its fingerprint is enough, neither or another one is 
   )
 })
 
-test('a forward proxy carries everything', async () => {
-  const prefix = freshPrefix()
-  beside(prefix)
-  let tunnels = 0
+/** A forward proxy. */
+function tunnelling(onTunnel: () => void = () => {}): ReturnType<typeof createServer> {
   const server = createServer()
   server.on('connect', ({ url = '' }: IncomingMessage, client) => {
-    tunnels++
+    onTunnel()
     const { hostname, port } = new URL(`http://${url}`)
     const upstream = connect(Number(port), hostname, () => client.write('HTTP/1.1 200 OK\r\n\r\n'))
     upstream.pipe(client).pipe(upstream)
@@ -89,6 +87,14 @@ test('a forward proxy carries everything', async () => {
     ] as const)
       one.on('error', () => peer.destroy())
   })
+  return server
+}
+
+test('a forward proxy carries everything', async () => {
+  const prefix = freshPrefix()
+  beside(prefix)
+  let tunnels = 0
+  const server = tunnelling(() => tunnels++)
   const { store } = await ready(prefix, { proxy: `http://127.0.0.1:${await listening(server)}` })
   expect(await store.write([itemOf('one', day)], never)).toEqual(stored)
   expect(tunnels).toBeGreaterThan(0)
@@ -100,6 +106,40 @@ test('of several nodes one may be down: nothing that is asked fails', async () =
   const { store } = await ready(prefix, { nodes: ['http://127.0.0.1:1', shared().elasticsearch.url] })
   for (let index = 0; index < 10; index++)
     expect(await store.write([itemOf(`id-${index}`, day)], never)).toEqual(stored)
+})
+
+test('a write whose answer trickles without an end is given up, and written anew: nothing is lost or doubled', async () => {
+  const prefix = freshPrefix()
+  const client = beside(prefix)
+  let isTrickling = false
+  const server = createServer((incoming, response) => {
+    if (!isTrickling) return forward(incoming, response)
+    const url = new URL((incoming.url ?? '').slice('/search'.length), shared().elasticsearch.url)
+    const options = { method: incoming.method, headers: incoming.headers }
+    incoming.pipe(
+      request(url, options, (answer) => {
+        answer.resume()
+        response.writeHead(answer.statusCode ?? 502, { 'content-type': answer.headers['content-type'] })
+        // Never silent for as long as a client's limit of silence, and never at an end.
+        const timer = setInterval(() => response.write(' '), 100)
+        response.on('close', () => clearInterval(timer))
+      }),
+    )
+  })
+  const nodes = [`http://127.0.0.1:${await listening(server)}/search`]
+  const proxied = `http://127.0.0.1:${await listening(tunnelling())}`
+  const items = Array.from({ length: 100 }, (_, index) => itemOf(`id-${index}`, day))
+  for (const way of [{}, { proxy: proxied }]) {
+    isTrickling = false
+    const { store } = await ready(prefix, { nodes, requestLimitMs: 1500, ...way })
+    isTrickling = true
+    await expect(store.write(items, never)).rejects.toBeInstanceOf(UnavailableError)
+    expect(store.isConnected()).toBe(false)
+    isTrickling = false
+    expect(await store.write(items, never)).toEqual(items.map(() => ({ kind: 'stored', isDuplicate: true })))
+  }
+  await client.indices.refresh({ index: `${prefix}-*` })
+  expect((await client.count({ index: `${prefix}-*` })).count).toBe(100)
 })
 
 test('a write whose answer was lost was stored, and writing it again finds it there', async () => {

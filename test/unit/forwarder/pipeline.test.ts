@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { nextBulkSize } from '../../../forwarder/bulk-size.ts'
 import { OffsetTracker } from '../../../forwarder/offset-tracker.ts'
 import { Pipeline } from '../../../forwarder/pipeline.ts'
@@ -50,6 +50,7 @@ function pipelineOf(
   return {
     pipeline,
     buried,
+    metrics,
     signal: stopping.signal,
     stop: async () => {
       stopping.abort()
@@ -66,6 +67,41 @@ describe('the forwarder', () => {
     expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 7 }])
     expect(pipeline.due()).toEqual([])
     await stop()
+  })
+
+  test('leaves a write that does not end behind and writes the same anew: its late answer changes nothing', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const hanging = Promise.withResolvers<readonly Outcome[]>()
+    const writes: string[][] = []
+    const { pipeline, signal, stop, buried, metrics } = pipelineOf((items) => {
+      writes.push(items.map(({ id }) => id))
+      return writes.length === 1 ? hanging.promise : Promise.resolve(items.map(() => stored))
+    })
+    await pipeline.take(batch(good(0), good(1)), signal)
+    await vi.advanceTimersByTimeAsync(179_000)
+    expect([writes.length, pipeline.due()]).toEqual([1, []])
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(writes).toEqual([
+      ['e0', 'e1'],
+      ['e0', 'e1'],
+    ])
+    // Were it heard, both would be refused as well, and settled twice.
+    hanging.resolve([0, 1].map(() => ({ kind: 'reject', reason: 'late', error: 'too late' })))
+    await pipeline.drained(signal)
+    expect([pipeline.due(), buried]).toEqual([[{ topic: 'APP', partition: 0, offset: 2 }], []])
+    const text = await metrics.registry.metrics()
+    expect(text).toMatch(/^thump_store_hung_total 1$/m)
+    expect(text).toMatch(/^thump_stored_total\{outcome="stored"\} 2$/m)
+    expect(text).not.toMatch(/^thump_dead_letters_total\{/m)
+    await stop()
+  })
+
+  test('stops although a write does not end', async () => {
+    const { pipeline, signal, stop } = pipelineOf(() => new Promise(() => {}))
+    await pipeline.take(batch(good(0)), signal)
+    await stop()
+    expect(pipeline.due()).toEqual([])
   })
 
   test('tries only what may succeed later again, and commits nothing before it is settled', async () => {

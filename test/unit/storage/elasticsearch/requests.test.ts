@@ -15,14 +15,15 @@ function failing(message: string): Client {
 }
 
 test.each([
-  ['is away', new AbortController().signal],
-  ['is let go of', AbortSignal.abort()],
-])('what fails while the server %s holds neither credentials nor events', async (_, signal) => {
+  ['is away', new AbortController().signal, 'ECONNREFUSED'],
+  ['is let go of', AbortSignal.abort(), 'AbortError'],
+])('what fails while the server %s holds neither credentials nor events', async (_, signal, why) => {
   const stopping = new AbortController().signal
-  const requests = createRequests({ client: failing('connect ECONNREFUSED'), metrics: createMetrics(), stopping })
+  const client = failing('connect ECONNREFUSED')
+  const requests = createRequests({ client, metrics: createMetrics(), stopping, limitMs: 10_000 })
   const error = await requests.send('bulk', { method: 'POST', path: '/_bulk' }, signal).catch((cause: unknown) => cause)
   const told = inspect(error, { depth: Infinity })
-  expect(told).toContain('ECONNREFUSED')
+  expect(told).toContain(why)
   expect(told).not.toMatch(/c2VjcmV0|authorization|Buffer/)
   expect(error instanceof UnavailableError).toBe(!signal.aborted)
 })
