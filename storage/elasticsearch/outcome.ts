@@ -22,14 +22,19 @@ const passing = new Set([
   'validation_exception',
   'index_not_found_exception',
   'index_closed_exception',
+  'resource_already_exists_exception',
 ])
+
+/** The same said by a type that documents are refused with too: an alias that leads nowhere, a pipeline that is not there. */
+const ofTheInstallation = /^(?:no write index is defined for alias|pipeline with id \[.*\] does not exist)/
 
 /** 201 is stored, 409 was stored before, 429 and 5xx may be tomorrow, all else never. */
 export function toOutcome({ status, error }: BulkItem): Outcome {
   if (status < 300) return { kind: 'stored', isDuplicate: false }
   if (status === 409) return { kind: 'stored', isDuplicate: true }
   const reason = error?.type ?? `http-${status}`
-  if (status === 429 || status >= 500 || passing.has(reason)) return { kind: 'retry', reason }
+  const isPassing = passing.has(reason) || ofTheInstallation.test(error?.reason ?? '')
+  if (status === 429 || status >= 500 || isPassing) return { kind: 'retry', reason }
   const because = error?.caused_by?.reason
   return { kind: 'reject', reason, error: [error?.reason ?? `status ${status}`, because].filter(Boolean).join(': ') }
 }

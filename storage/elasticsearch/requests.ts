@@ -8,9 +8,14 @@ export type RequestName = 'bulk' | 'search' | 'setup' | 'retention'
 export interface Requests {
   /**
    * The answer's body. Throws RejectedError where the server understood and refused for good, UnavailableError where
-   * trying again may help, and the abort's own reason.
+   * trying again may help, and the abort's own reason. `fits` tells the server's answer from a proxy's friendly page.
    */
-  send<T>(name: RequestName, params: TransportRequestParams, signal: AbortSignal): Promise<T>
+  send<T>(
+    name: RequestName,
+    params: TransportRequestParams,
+    signal: AbortSignal,
+    fits?: (answer: T) => boolean,
+  ): Promise<T>
   isConnected(): boolean
 }
 
@@ -28,6 +33,8 @@ interface RequestsDeps {
   readonly limitMs: number
 }
 
+/** How a refusal is called of which no more than the status is known. */
+const untyped = 'http-'
 const seconds = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 
 /** Every request to the server goes through here: timed, and its failure told as one of our own errors. */
@@ -37,19 +44,26 @@ export function createRequests({ client, metrics, stopping, limitMs }: RequestsD
   let isConnected = false
   return {
     isConnected: () => isConnected,
-    async send<T>(name: RequestName, params: TransportRequestParams, signal: AbortSignal): Promise<T> {
+    async send<T>(
+      name: RequestName,
+      params: TransportRequestParams,
+      signal: AbortSignal,
+      fits: (answer: T) => boolean = () => true,
+    ): Promise<T> {
       const either = AbortSignal.any([signal, stopping])
       const done = durations.startTimer({ request: name })
       try {
         const answer = await within(limitMs, either, (inTime) =>
           client.transport.request<T>(params, { signal: inTime }),
         )
+        if (!fits(answer)) throw new Error('its answer does not fit the request')
         isConnected = true
         return answer
       } catch (cause) {
         if (either.aborted) throw bare(cause)
         const failure = toFailure(cause)
-        isConnected = failure instanceof RejectedError
+        // The server gives its refusals a type; without one it is a proxy that refuses.
+        isConnected = failure instanceof RejectedError && !failure.reason.startsWith(untyped)
         throw failure
       } finally {
         done()
@@ -97,8 +111,8 @@ function explain(error: errors.ResponseError): Explained {
   const status = error.statusCode ?? 0
   const body = error.body as { error?: { type?: string; reason?: string; root_cause?: { reason?: string }[] } } | string
   if (typeof body !== 'object' || body === null || typeof body.error !== 'object')
-    return { status, type: `http-${status}`, reason: typeof body === 'string' ? body : '' }
-  const { type = `http-${status}`, reason = '', root_cause: [root] = [] } = body.error
+    return { status, type: `${untyped}${status}`, reason: typeof body === 'string' ? body : '' }
+  const { type = `${untyped}${status}`, reason = '', root_cause: [root] = [] } = body.error
   return {
     status,
     type,

@@ -20,7 +20,7 @@ export function createWrite(requests: Requests, prefix: string): EventStore['wri
   const write = async (items: readonly StoreItem[], signal: AbortSignal): Promise<readonly Outcome[]> => {
     const body = bulkBody(items, indexOf, spares.pop())
     try {
-      const answer = await requests.send<{ items?: ReadonlyArray<{ create: BulkItem }> }>(
+      const answer = await requests.send<{ readonly items: ReadonlyArray<{ create: BulkItem }> }>(
         'bulk',
         {
           method: 'POST',
@@ -29,12 +29,10 @@ export function createWrite(requests: Requests, prefix: string): EventStore['wri
           bulkBody: body,
         },
         signal,
+        ({ items: answers }) => (answers as unknown[] | undefined)?.length === items.length,
       )
       // Only now: of a request that failed, bytes may still be on their way.
       if (spares.length < maxSpares && body.length <= maxSpareBytes) spares.push(whole(body))
-      // A proxy's friendly page is no answer.
-      if (answer.items?.length !== items.length)
-        throw new UnavailableError('Elasticsearch', new Error('its answer does not fit the request'))
       return answer.items.map(({ create }) => toOutcome(create))
     } catch (cause) {
       if (!(cause instanceof RejectedError)) throw cause

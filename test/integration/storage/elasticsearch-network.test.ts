@@ -50,6 +50,73 @@ test('a path below which a proxy serves Elasticsearch works, and a wrong one bur
   await wrong.stop()
 })
 
+/** A proxy that answers each request for itself until it is told to let them pass, and takes no body beyond `maxBytes`. */
+async function startProxy(page: { status: number; type: string; body: string } | undefined, maxBytes = Infinity) {
+  const state = { page }
+  const sizes: number[] = []
+  const server = createServer((incoming, response) => {
+    if (state.page) return answer(response, state.page)
+    const chunks: Buffer[] = []
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+    incoming.on('end', () => {
+      const body = Buffer.concat(chunks)
+      sizes.push(body.length)
+      if (body.length > maxBytes)
+        return answer(response, { status: 413, type: 'text/html', body: '<h1>Too large</h1>' })
+      const url = new URL(incoming.url ?? '', shared().elasticsearch.url)
+      const options = { method: incoming.method, headers: incoming.headers }
+      request(url, options, (got) => got.pipe(response.writeHead(got.statusCode ?? 502, got.headers))).end(body)
+    })
+  })
+  return { url: `http://127.0.0.1:${await listening(server)}`, sizes, letPass: () => (state.page = undefined) }
+}
+
+function answer(
+  response: ServerResponse,
+  { status, type, body }: { status: number; type: string; body: string },
+): void {
+  response.writeHead(status, { 'content-type': type, ...(status === 302 && { location: '/login' }) }).end(body)
+}
+
+test.each([200, 302, 400, 401, 403, 404, 407, 408, 411, 429, 500, 502, 503, 504])(
+  'a page of status %i that a proxy answers with buries nothing: the same write is stored once it is gone',
+  async (status) => {
+    const prefix = freshPrefix()
+    beside(prefix)
+    await ready(prefix)
+    for (const [type, body] of [
+      ['text/html', '<h1>Sorry</h1>'],
+      ['application/json', '{"error":"sorry"}'],
+      ['application/json', '{"items":[]}'],
+    ] as const) {
+      const proxy = await startProxy({ status, type, body })
+      const { value, stop } = await open(prefix, { nodes: [proxy.url] })
+      await expect(value.store.write([itemOf(type + body, day)], never)).rejects.toBeInstanceOf(UnavailableError)
+      expect(value.store.isConnected()).toBe(false)
+      proxy.letPass()
+      expect(await value.store.write([itemOf(type + body, day)], never)).toEqual(stored)
+      await stop()
+    }
+  },
+)
+
+test('a proxy that takes no large body is given smaller ones, and only an event that is too large alone is refused', async () => {
+  const prefix = freshPrefix()
+  const client = beside(prefix)
+  await ready(prefix)
+  const proxy = await startProxy(undefined, 20_000)
+  const { value, stop } = await open(prefix, { nodes: [proxy.url] })
+  const items = Array.from({ length: 300 }, (_, index) => itemOf(`id-${index}`, day))
+  const huge = itemOf('huge', day, { message: 'x'.repeat(30_000) })
+  const outcomes = await value.store.write([...items.slice(0, 200), huge, ...items.slice(200)], never)
+  expect(outcomes[200]).toMatchObject({ kind: 'reject', reason: 'too-large' })
+  expect(outcomes.toSpliced(200, 1)).toEqual(items.map(() => stored[0]))
+  expect(Math.max(...proxy.sizes)).toBeGreaterThan(20_000)
+  await client.indices.refresh({ index: `${prefix}-*` })
+  expect((await client.count({ index: `${prefix}-*` })).count).toBe(300)
+  await stop()
+})
+
 test('TLS: an authority or its fingerprint is enough, neither or another one is not', async () => {
   const prefix = freshPrefix()
   beside(prefix)
