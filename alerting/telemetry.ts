@@ -53,7 +53,8 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
     },
     taken: (topic, records) => read.inc({ topic }, records),
     gap({ topic, partition, from, to, reason }) {
-      lost.inc({ topic, reason }, to - from)
+      // A log that begins anew goes back: how many records it lost nobody knows.
+      lost.inc({ topic, reason }, Math.max(0, to - from))
       log.error({ topic, partition, from, to, reason }, 'records are gone from the log unread: alerts may be missing')
     },
     fired: (rule) => fired.inc({ rule }),

@@ -7,6 +7,7 @@ import { retryForever, sleep } from '../runtime/retry.ts'
 import { Shutdown, type Started } from '../runtime/shutdown.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Consumer, Transport } from '../transport/transport.ts'
+import { gapEvent } from './gap-event.ts'
 import { LagCheck } from './lag-check.ts'
 import { Pipeline } from './pipeline.ts'
 import { StallCheck } from './stall-check.ts'
@@ -54,7 +55,11 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
         revoked: async (partitions) => {
           await consumer.commit(await pipeline.release(partitions, AbortSignal.timeout(releaseMs)))
         },
-        gap: async ({ topic, partition, from, to, reason }) => telemetry.gap(topic, partition, from, to, reason),
+        gap: async (gap) => {
+          telemetry.gap(gap)
+          const { rejected } = await producer.send([gapEvent(gap, now())], signal)
+          for (const { reason, error } of rejected) log.warn({ reason, error }, 'the event of the gap was refused')
+        },
       },
     ),
   )

@@ -1,5 +1,6 @@
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import type { Gap } from '../transport/transport.ts'
 
 export interface ForwarderTelemetry {
   /** Of one answer: documents stored now, and those that lay there already. */
@@ -8,7 +9,7 @@ export interface ForwarderTelemetry {
   deadLettered(reason: string, error: string, id: string | undefined): void
   /** DEADLETTER did not take a record. */
   unburied(reason: string, error: string): void
-  gap(topic: string, partition: number, from: number, to: number, reason: string): void
+  gap(gap: Gap): void
   away(cause: unknown): void
   back(): void
   /** A write did not end and was begun anew: that is no outcome. */
@@ -26,7 +27,13 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
     'reason',
   ])
   const dead = metrics.counter('thump_dead_letters_total', 'Records the storage will never take, by reason', ['reason'])
-  const gaps = metrics.counter('thump_consumer_gap_records_total', 'Offsets that the log no longer held', ['topic'])
+  const gaps = metrics.counter('thump_consumer_gaps_total', 'Times that the log did not hold what was to be read', [
+    'topic',
+    'reason',
+  ])
+  const gapRecords = metrics.counter('thump_consumer_gap_records_total', 'Offsets that the log no longer held', [
+    'topic',
+  ])
   const unburied = metrics.counter('thump_dead_letters_refused_total', 'Records DEADLETTER did not take, by reason', [
     'reason',
   ])
@@ -63,8 +70,10 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
       told.add(`unburied ${reason}`)
       log.error({ reason, error }, 'DEADLETTER does not take a record: a smaller part of it is tried, and then again')
     },
-    gap(topic, partition, from, to, reason) {
-      gaps.inc({ topic }, to - from)
+    gap({ topic, partition, from, to, reason }) {
+      gaps.inc({ topic, reason })
+      // A log that begins anew goes back: how many records it lost nobody knows.
+      gapRecords.inc({ topic }, Math.max(0, to - from))
       log.error({ topic, partition, from, to, reason }, 'records were gone before they were read')
     },
     away(cause) {

@@ -6,6 +6,7 @@ const counters = [
   'thump_dead_letters_total',
   'thump_dead_letters_refused_total',
   'thump_consumer_gap_records_total',
+  'thump_consumer_gaps_total',
   'thump_consumer_restarts_total',
   'thump_kafka_failures_total',
 ]

@@ -1,0 +1,100 @@
+import { Kafka, logLevel } from 'kafkajs'
+import { expect, onTestFinished, test } from 'vitest'
+import { Shutdown } from '../../runtime/shutdown.ts'
+import { eventually } from '../servers/eventually.ts'
+import { runThump } from '../servers/run-thump.ts'
+import { shared } from '../servers/shared.ts'
+import { outcomesOf } from './outcomes.ts'
+import { eventOf, type Forwarding, startForwarding } from './forwarding.ts'
+
+const patiently = { withinMs: 60_000, everyMs: 250 }
+
+async function begin(): Promise<Forwarding> {
+  const own = new Shutdown()
+  onTestFinished(() => own.run(AbortSignal.timeout(30_000)), 60_000)
+  const { kafka, elasticsearch } = shared()
+  const nodes = [elasticsearch.url]
+  return await startForwarding({ brokers: kafka.brokers, nodes, direct: nodes }, own)
+}
+
+async function administer(work: (admin: ReturnType<Kafka['admin']>) => Promise<unknown>): Promise<void> {
+  const admin = new Kafka({ brokers: [...shared().kafka.brokers], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  try {
+    await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+const forwarderOf = async ({ yaml }: Forwarding) => {
+  const forwarder = await runThump(['forwarder'], { config: yaml })
+  onTestFinished(async () => void (await forwarder.kill()))
+  return forwarder
+}
+
+async function sendNumbered(forwarding: Forwarding, from: number, to: number): Promise<void> {
+  for (let number = from; number < to; number++)
+    await forwarding.sendRaw(`id-${number}`, JSON.stringify(eventOf(`id-${number}`, number)))
+}
+
+/** Ids of the events that are no gap's, and what the gaps' events say. */
+async function storedIn(forwarding: Forwarding) {
+  const ids = await forwarding.storedIds()
+  const url = `${shared().elasticsearch.url}/${forwarding.prefix}-self/_search?q=event.action:topic.gap`
+  const { hits } = (await (await fetch(url)).json()) as { hits?: { hits: { _source: { app: object } }[] } }
+  return { ids: ids.filter((id) => id.startsWith('id-')), gaps: hits?.hits.map(({ _source }) => _source.app) ?? [] }
+}
+
+test('records that Kafka removed before they were read are an event with their range, a figure, and nothing else is lost', async () => {
+  const forwarding = await begin()
+  const topic = forwarding.config.transport.topics.app
+  const first = await forwarderOf(forwarding)
+  await sendNumbered(forwarding, 0, 3)
+  await eventually(async () => (await storedIn(forwarding)).ids.length === 3, patiently)
+  await first.stop()
+  await sendNumbered(forwarding, 3, 10)
+  let partition = -1
+  await administer(async (admin) => {
+    const offsets = await admin.fetchTopicOffsets(topic)
+    partition = offsets.find(({ high }) => high === '10')?.partition ?? -1
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: '7' }] })
+  })
+  const second = await forwarderOf(forwarding)
+  const gap = { topic: 'APP', partition, from: 3, to: 7, reason: 'retention' }
+  await eventually(
+    async () =>
+      expect(await storedIn(forwarding)).toEqual({
+        ids: [0, 1, 2, 7, 8, 9].map((number) => `id-${number}`),
+        gaps: [gap],
+      }),
+    patiently,
+  )
+  expect((await outcomesOf(second.healthUrl)).get('consumer_gap_records APP')).toBe(4)
+  await second.ready()
+})
+
+test('a topic that is removed and made anew under a running forwarder is told as a gap, and read from its beginning', async () => {
+  const forwarding = await begin()
+  const topic = forwarding.config.transport.topics.app
+  const forwarder = await forwarderOf(forwarding)
+  await sendNumbered(forwarding, 0, 10)
+  await eventually(async () => (await storedIn(forwarding)).ids.length === 10, patiently)
+  await administer(async (admin) => {
+    await admin.deleteTopics({ topics: [topic] })
+    await eventually(() => admin.createTopics({ topics: [{ topic, numPartitions: 3 }] }))
+  })
+  await sendNumbered(forwarding, 10, 13)
+  await eventually(async () => expect((await storedIn(forwarding)).ids).toHaveLength(13), patiently)
+  const { gaps } = await storedIn(forwarding)
+  expect(gaps).toEqual([
+    { topic: 'APP', partition: expect.any(Number) as number, from: 10, to: 0, reason: 'truncated' },
+  ])
+  await forwarder.ready()
+  // What comes next is committed: another one begins behind it.
+  await forwarder.stop()
+  const next = await forwarderOf(forwarding)
+  await sendNumbered(forwarding, 13, 14)
+  await eventually(async () => (await storedIn(forwarding)).ids.length === 14, patiently)
+  expect((await outcomesOf(next.healthUrl)).get('stored duplicate')).toBeUndefined()
+})
