@@ -65,7 +65,10 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
   )
   showQueue(deps, pipeline)
   const lagCheck = new LagCheck(now())
-  const lag = () => lagCheck.ask(consumer.lag(), telemetry.settled(), now())
+  const lag = () => {
+    const counts = { lags: consumer.lag(), unsettled: pipeline.unsettled, settled: telemetry.settled() }
+    return lagCheck.ask(counts, now())
+  }
   const stallCheck = new StallCheck(now())
   const stall = () => {
     const canMove = isSetUp && pipeline.queuedBytes > 0 && consumer.isConnected()
@@ -84,6 +87,7 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
   })()
   health.add({ name: 'forwarder-transport', kind: 'ready', ask: () => ({ ok: consumer.isConnected() }) })
   health.add({ name: 'forwarder-storage', kind: 'ready', ask: () => ({ ok: storage.store.isConnected() }) })
+  health.add({ name: 'forwarder-dead-letters', kind: 'ready', ask: () => telemetry.burying() })
   health.add({ name: 'forwarder-lag', kind: 'ready', ask: lag })
   health.add({ name: 'forwarder-writers', kind: 'live', ask: stall })
   health.add({ name: 'forwarder-loop', kind: 'live', ask: () => ({ ok: now() - tickMs < stuckMs }) })
@@ -124,6 +128,9 @@ async function runWriters(
 function showQueue({ metrics }: ForwarderDeps, pipeline: Pipeline): void {
   metrics.gauge('thump_forwarder_queued_bytes', 'Bytes read and not yet being written', [], (gauge) =>
     gauge.set(pipeline.queuedBytes),
+  )
+  metrics.gauge('thump_forwarder_unsettled_records', 'Records read and neither stored nor buried yet', [], (gauge) =>
+    gauge.set(pipeline.unsettled),
   )
 }
 

@@ -40,6 +40,13 @@ export class OffsetTracker {
     return due
   }
 
+  /** Records that were taken in and are not settled. */
+  get unsettled(): number {
+    let records = 0
+    for (const { taken } of this.#partitions.values()) for (const { remaining } of taken) records += remaining
+    return records
+  }
+
   /** Is any record of the partition being written? */
   isWriting({ topic, partition }: TopicPartition): boolean {
     return this.#partitions.get(`${topic} ${partition}`)?.taken.some(({ writing }) => writing > 0) ?? false

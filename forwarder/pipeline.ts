@@ -78,6 +78,11 @@ export class Pipeline {
     return this.#queue.bytes
   }
 
+  /** Records that wait, are being written, or that nobody takes. */
+  get unsettled(): number {
+    return this.#offsets.unsettled
+  }
+
   /**
    * Partitions that go to somebody else: what waits is left to them, what is being written is waited for until the signal
    * aborts, so that they need not do it again. Answers with what may be committed.

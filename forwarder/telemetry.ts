@@ -9,6 +9,8 @@ export interface ForwarderTelemetry {
   deadLettered(reason: string, error: string, id: string | undefined): void
   /** DEADLETTER did not take a record. */
   unburied(reason: string, error: string): void
+  /** Not ok from when DEADLETTER refuses until it takes a record again: offsets stand still meanwhile. */
+  burying(): { ok: boolean; detail?: string }
   gap(gap: Gap): void
   away(cause: unknown): void
   back(): void
@@ -43,6 +45,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
   let failures = 0
   let settled = 0
   let happened = 0
+  let whyUnburied: string | undefined
   return {
     settled: () => settled,
     outcomes: () => happened,
@@ -56,6 +59,7 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
     deadLettered(reason, error, id) {
       happened++
       settled++
+      whyUnburied = undefined
       outcomes.inc({ outcome: 'rejected' })
       dead.inc({ reason })
       // One line a reason: the rest is in the topic and in the counter.
@@ -65,11 +69,14 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
     },
     unburied(reason, error) {
       happened++
+      whyUnburied = reason
       unburied.inc({ reason })
       if (told.has(`unburied ${reason}`)) return
       told.add(`unburied ${reason}`)
       log.error({ reason, error }, 'DEADLETTER does not take a record: a smaller part of it is tried, and then again')
     },
+    burying: () =>
+      whyUnburied === undefined ? { ok: true } : { ok: false, detail: `DEADLETTER refuses: ${whyUnburied}` },
     gap({ topic, partition, from, to, reason }) {
       gaps.inc({ topic, reason })
       // A log that begins anew goes back: how many records it lost nobody knows.

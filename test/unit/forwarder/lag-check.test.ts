@@ -8,14 +8,17 @@ const behind = [
 
 test('being behind is in bounds as long as records are settled', () => {
   const check = new LagCheck(0)
-  expect(check.ask(behind, 1, 50_000)).toEqual({ ok: true, detail: '12 records behind, 7 of them in AMQP 1' })
-  expect(check.ask(behind, 2, 105_000).ok).toBe(true)
+  expect(check.ask({ lags: behind, unsettled: 0, settled: 1 }, 50_000)).toEqual({
+    ok: true,
+    detail: '12 records behind, 7 of them in AMQP 1',
+  })
+  expect(check.ask({ lags: behind, unsettled: 0, settled: 2 }, 105_000).ok).toBe(true)
 })
 
 test('being behind without anything settled for a minute is told, with where', () => {
   const check = new LagCheck(0)
-  check.ask(behind, 1, 1000)
-  expect(check.ask(behind, 1, 61_000)).toEqual({
+  check.ask({ lags: behind, unsettled: 0, settled: 1 }, 1000)
+  expect(check.ask({ lags: behind, unsettled: 0, settled: 1 }, 61_000)).toEqual({
     ok: false,
     detail: '12 records behind, 7 of them in AMQP 1; none was settled for 60 s',
   })
@@ -23,6 +26,13 @@ test('being behind without anything settled for a minute is told, with where', (
 
 test('a quiet hour is not an outage', () => {
   const check = new LagCheck(0)
-  expect(check.ask([], 0, 3_600_000)).toEqual({ ok: true, detail: 'nothing waits' })
-  expect(check.ask(behind, 0, 3_601_000).ok).toBe(true)
+  expect(check.ask({ lags: [], unsettled: 0, settled: 0 }, 3_600_000)).toEqual({ ok: true, detail: 'nothing waits' })
+  expect(check.ask({ lags: behind, unsettled: 0, settled: 0 }, 3_601_000).ok).toBe(true)
+})
+
+test('what was read and is not settled counts too: nothing more may come, and it still waits', () => {
+  const check = new LagCheck(0)
+  const stuck = { lags: [], unsettled: 3, settled: 10 }
+  expect(check.ask(stuck, 1000)).toEqual({ ok: true, detail: '3 read and not settled' })
+  expect(check.ask(stuck, 61_000)).toEqual({ ok: false, detail: '3 read and not settled; none was settled for 60 s' })
 })

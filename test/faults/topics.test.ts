@@ -1,5 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, onTestFinished, test } from 'vitest'
+import { readTopic } from '../../cli/read-topic.ts'
+import { readDeadLetters } from '../../forwarder/dead-letters.ts'
 import { Shutdown } from '../../runtime/shutdown.ts'
 import { eventually } from '../servers/eventually.ts'
 import { runThump } from '../servers/run-thump.ts'
@@ -98,3 +100,35 @@ test('a topic that is removed and made anew under a running forwarder is told as
   await eventually(async () => (await storedIn(forwarding)).ids.length === 14, patiently)
   expect((await outcomesOf(next.healthUrl)).get('stored duplicate')).toBeUndefined()
 })
+
+test('a DEADLETTER that takes nothing makes the forwarder not ready, costs nothing, and is filled once it is mended', async () => {
+  const forwarding = await begin()
+  const topic = forwarding.config.transport.topics.deadLetter
+  const limit = (value: string) => ({
+    validateOnly: false,
+    resources: [{ type: 2, name: topic, configEntries: [{ name: 'max.message.bytes', value }] }],
+  })
+  await forwarding.transport.ensureTopics(AbortSignal.timeout(60_000))
+  await administer((admin) => admin.alterConfigs(limit('50')))
+  const forwarder = await forwarderOf(forwarding)
+  await forwarder.ready()
+  await forwarding.sendPoison(3)
+  await forwarding.sendGood(3)
+  const readiness = async () => {
+    const response = await fetch(`${forwarder.healthUrl}/readyz`)
+    const { checks } = (await response.json()) as { checks: Record<string, { ok: boolean; detail?: string }> }
+    return [response.status, checks['forwarder-dead-letters'], checks['forwarder-lag']?.detail]
+  }
+  const refused = { ok: false, detail: 'DEADLETTER refuses: too-large' }
+  await eventually(async () => expect(await readiness()).toEqual([503, refused, '3 read and not settled']), patiently)
+  expect((await outcomesOf(forwarder.healthUrl)).get('dead_letters_refused too-large')).toBeGreaterThanOrEqual(3)
+  await administer((admin) => admin.alterConfigs(limit('1000000')))
+  await forwarder.ready()
+  await eventually(async () => expect(await readiness()).toEqual([200, { ok: true }, 'nothing waits']), patiently)
+  const letters = await lettersOf(forwarding)
+  expect(new Set(letters.map(({ id }) => id))).toEqual(forwarding.poison)
+  expect(await forwarding.storedIds()).toEqual([...forwarding.good].toSorted())
+})
+
+const lettersOf = async ({ transport }: Forwarding) =>
+  readDeadLetters(await readTopic(transport, 'DEADLETTER', AbortSignal.timeout(60_000)))
