@@ -10,12 +10,13 @@ import { type OutputChunk, type Plugin, type RolldownOutput, rolldown } from 'ro
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 
-/** Programs of their own: the command, a thread, and two guards that outlive it. */
+/** Programs of their own: the command, a thread, and two guards that outlive it; and what few rules ever ask for. */
 const entries = {
   thump: 'thump.ts',
   'sqlite-worker': 'storage/sqlite/sqlite-worker.ts',
   guard: 'demo/broker/guard.ts',
   'capture-guard': 'cli/capture-guard.ts',
+  holidays: 'alerting/rules/holidays.ts',
 }
 
 /** Apache Arrow, which Elasticsearch's client reads at its start for helpers that nobody calls here: 5 MB of a forwarder. */

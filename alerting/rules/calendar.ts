@@ -1,9 +1,14 @@
-import Holidays from 'date-holidays'
+import { createRequire } from 'node:module'
+import { extname } from 'node:path'
 import { Temporal } from 'temporal-polyfill'
 import type { Calendar } from '../transition.ts'
+import type * as Holidays from './holidays.ts'
 
 const dayNames = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
-const dayMs = 86_400_000
+const require = createRequire(import.meta.url)
+
+/** The calendars of all countries are 30 MB: read when a rule first names one. */
+const holidays = () => require(`./holidays${extname(import.meta.filename)}`) as typeof Holidays
 
 /** `mon-fri`, `mon,wed`, or a list of these → 1 = Monday … 7 = Sunday. Undefined where it is none. */
 export function parseDays(input: string | readonly string[]): number[] | undefined {
@@ -33,7 +38,7 @@ export function parseHours(text: string): { start: number; end: number } | undef
 }
 
 export function knowsHolidays(country: string): boolean {
-  return country.toUpperCase() in new Holidays().getCountries()
+  return holidays().knowsHolidays(country)
 }
 
 export function isTimeZone(zone: string): boolean {
@@ -119,25 +124,8 @@ function isHoliday(country: string, day: Temporal.PlainDate): boolean {
   const key = `${country} ${day.year}`
   let days = holidayYears.get(key)
   if (!days) {
-    days = holidaysOf(country, day.year)
+    days = holidays().holidaysOf(country, day.year)
     holidayYears.set(key, days)
   }
   return days.has(day.toString())
-}
-
-function holidaysOf(country: string, year: number): ReadonlySet<string> {
-  const days = new Set<string>()
-  const found = new Holidays(country.toUpperCase()).getHolidays(year) as ReadonlyArray<{
-    type: string
-    date: string
-    start: Date
-    end: Date
-  }>
-  for (const { type, date, start, end } of found) {
-    if (type !== 'public' && type !== 'bank') continue
-    const from = Temporal.PlainDate.from(date.slice(0, 10))
-    const length = Math.max(1, Math.round((end.getTime() - start.getTime()) / dayMs))
-    for (let offset = 0; offset < length; offset++) days.add(from.add({ days: offset }).toString())
-  }
-  return days
 }

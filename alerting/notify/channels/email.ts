@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createTransport } from 'nodemailer'
 import type { ChannelConfig } from '../../../runtime/config/schema-alerting.ts'
 import type { Answer, Attempt, Channel, Wording } from '../channel.ts'
 import { answerOfFailure } from '../http.ts'
@@ -11,17 +10,21 @@ type EmailConfig = Extract<ChannelConfig, { type: 'email' }>
 
 /** By SMTP, text and HTML; the mails of one alert are one thread. */
 export function openEmail(name: string, config: EmailConfig, wording: Wording): Channel {
-  const transport = createTransport({
+  const options = {
     ...connection(name, config),
     ...timeoutsOf(config),
     disableFileAccess: true,
     disableUrlAccess: true,
-  })
+  }
+  // The mailer is read when a mail is sent first: 20 MB that an alerter without one need not hold.
+  const open = async () => (await import('nodemailer')).createTransport(options)
+  let opened: ReturnType<typeof open> | undefined
   return {
     async send(notice, attempt) {
       const has = new Set(attempt.progress === undefined ? [] : (JSON.parse(attempt.progress) as string[]))
       const recipients = config.to.filter((address) => !has.has(address))
       try {
+        const transport = await (opened ??= open())
         const sent = await transport.sendMail({
           ...mailText(notice, wording),
           ...threading(notice, config.from, attempt),
@@ -34,7 +37,7 @@ export function openEmail(name: string, config: EmailConfig, wording: Wording): 
         return answerOfMail(error)
       }
     },
-    close: async () => transport.close(),
+    close: async () => (await opened)?.close(),
   }
 }
 
