@@ -1,5 +1,6 @@
 import { isMap, isSeq } from 'yaml'
 import { z } from 'zod'
+import { isPlain } from '../../runtime/config/issue-words.ts'
 import { suggestion } from '../../runtime/config/suggest.ts'
 import { common, ruleTypes, typeSchemas } from './schema.ts'
 
@@ -27,48 +28,26 @@ export function explainIssue(
         'unknown-key',
         `unknown key "${key}"${parent === undefined ? '' : ` in ${String(parent)}`}${(parent === undefined && elsewhere(key, at)) || suggestion(key, known) || meant(key, known) || onlyMissing(known)}`,
       )
-  } else if (issue.code === 'invalid_union') {
-    const deepest = issue.errors.flat().toSorted((a, b) => b.path.length - a.path.length)[0]
-    if (deepest && deepest.path.length > 0)
-      explainIssue({ ...deepest, path: [...issue.path, ...deepest.path] } as z.core.$ZodIssue, path, schema, document)
-    else if (issue.input === undefined && /received undefined/.test(deepest?.message ?? ''))
-      report(at, 'missing', `${String(issue.path.at(-1))} is required`)
-    else if (durations.has(String(issue.path.at(-1)))) report(at, 'type', notDuration(document.at(at)))
-    else {
-      const flat = issue.errors.flat()
-      const meant =
-        flat.find(({ code }) => code === 'invalid_value') ?? flat.find(({ code }) => code === 'invalid_type')
-      if (meant) explainIssue({ ...meant, path: issue.path } as z.core.$ZodIssue, path, schema, document)
-      else report(at, 'type', deepest?.message ?? issue.message)
-    }
-  } else if (issue.code === 'invalid_type' && /received undefined/.test(issue.message)) {
+  } else if (issue.code === 'invalid_union' && issue.input !== undefined && isPlain(issue)) {
+    const flat = issue.errors.flat()
+    const deepest = flat.toSorted((a, b) => b.path.length - a.path.length)[0]
+    const meant =
+      deepest && deepest.path.length > 0
+        ? deepest
+        : (flat.find(({ code }) => code === 'invalid_value') ?? flat.find(({ code }) => code === 'invalid_type'))
+    if (meant)
+      explainIssue({ ...meant, path: [...issue.path, ...meant.path] } as z.core.$ZodIssue, path, schema, document)
+    else report(at, 'type', deepest?.message ?? issue.message)
+  } else if (issue.code !== 'custom' && issue.input === undefined) {
     report(at, 'missing', `${String(issue.path.at(-1) ?? 'a value')} is required`)
   } else if (issue.code === 'invalid_value') {
     const known = issue.values.map(String)
     const given = shown(document.at(at))
     report(at, 'type', `${given} is none of ${known.join(', ')}${suggestion(given.replaceAll('"', ''), known)}`)
-  } else if (issue.code === 'invalid_type') {
-    report(at, 'type', wrongType(issue.expected, document.at(at), String(issue.path.at(-1))))
-  } else report(at, issue.code === 'custom' ? 'value' : 'type', issue.message)
-}
-
-const durations = new Set(
-  'within for window repeat quiet wait every first doubleUntil remember learn at advance allowedLateness'.split(' '),
-)
-
-function notDuration(given: unknown): string {
-  return `${shown(given)} is not a duration; write it as 250ms, 5s, 10m, 2h or 7d`
-}
-
-/** `80%` where a number stands: what is expected, and what is there. */
-function wrongType(expected: string, given: unknown, key: string): string {
-  const articles: Readonly<Record<string, string>> = {
-    object: 'a map',
-    array: 'a list',
-    string: 'text',
-    boolean: 'true or false',
+  } else {
+    const message = isPlain(issue) ? `${String(issue.path.at(-1))} ${issue.message}` : issue.message
+    report(at, issue.code === 'custom' ? 'value' : 'type', message)
   }
-  return `${key} is ${articles[expected] ?? `a ${expected}`}, not ${shown(given)}`
 }
 
 function shown(value: unknown): string {

@@ -1,6 +1,8 @@
-import { type Document, LineCounter, isMap, parseDocument, type YAMLParseError } from 'yaml'
+import { type Document, LineCounter, isMap, parseDocument } from 'yaml'
 import type { z } from 'zod'
+import { issueWords } from '../../runtime/config/issue-words.ts'
 import { placeOf } from '../../runtime/config/places.ts'
+import { loneAliases, maxAliases, tooManyAliases, yamlWords } from '../../runtime/config/yaml-words.ts'
 import type { Problem } from '../../runtime/errors.ts'
 import { explainIssue } from './explain-issue.ts'
 
@@ -39,10 +41,7 @@ export class RuleDocument {
     const document = text.length > maxFileBytes ? undefined : parseSafely(text, this.#lines)
     this.#document = document ?? parseDocument('')
     if (!document) this.report([], 'yaml', 'the file is larger than 16 MiB or nested too deep to be a rule file')
-    for (const error of this.#document.errors) {
-      const { line, col } = this.#lines.linePos(error.pos[0])
-      this.#push(line + this.#firstLine, col, 'yaml', inPlainWords(error), 'error')
-    }
+    this.#complainAt(this.#document.errors.map((error) => ({ offset: error.pos[0], message: yamlWords(error) })))
   }
 
   root(shape = 'the file is a map with defaults and rules'): Record<string, unknown> | undefined {
@@ -59,9 +58,11 @@ export class RuleDocument {
   value(): unknown {
     if (this.errorCount > 0) return undefined
     try {
-      return this.#document.toJS({ maxAliasCount: 100 })
+      return this.#document.toJS({ maxAliasCount: maxAliases })
     } catch {
-      this.report([], 'yaml', 'too many aliases')
+      const lone = loneAliases(this.#document)
+      if (lone.length > 0) this.#complainAt(lone)
+      else this.report([], 'yaml', tooManyAliases)
       return undefined
     }
   }
@@ -77,7 +78,7 @@ export class RuleDocument {
   }
 
   check<S extends z.ZodType>(schema: S, value: unknown, path: readonly PropertyKey[]): z.output<S> | undefined {
-    const result = schema.safeParse(value)
+    const result = schema.safeParse(value, { error: issueWords, reportInput: true })
     if (result.success) return result.data
     for (const issue of result.error.issues) explainIssue(issue, path, schema, this)
     return undefined
@@ -96,6 +97,13 @@ export class RuleDocument {
     this.#push(line, column, code, message, severity)
   }
 
+  #complainAt(found: readonly { readonly offset: number; readonly message: string }[]): void {
+    for (const { offset, message } of found) {
+      const { line, col } = this.#lines.linePos(offset)
+      this.#push(line + this.#firstLine, col, 'yaml', message, 'error')
+    }
+  }
+
   #push(line: number, column: number, code: string, message: string, severity: Problem['severity']): void {
     if (severity === 'error') this.errorCount++
     this.#problems.push({ file: this.file, line, column, path: code, message, severity })
@@ -108,23 +116,6 @@ export class RuleDocument {
 
 export function byPlace(a: Problem, b: Problem): number {
   return a.line - b.line || a.column - b.column
-}
-
-/** What the parser says is for programmers; these are for who wrote the file. */
-function inPlainWords({ code, message }: YAMLParseError): string {
-  switch (code) {
-    case 'MULTIPLE_DOCS':
-      return 'a second document begins here: one a file; remove the line ---, or make it a file of its own'
-    case 'DUPLICATE_KEY':
-      return 'this key stands here twice: keep one'
-    case 'TAB_AS_INDENT':
-      return 'a tab cannot indent in YAML: write spaces'
-    case 'BAD_INDENT':
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return `${message}: is the line indented as those around it?`
-    default:
-      return message
-  }
 }
 
 /** Twenty thousand nested lists exhaust the parser's stack: that file is refused, the process goes on. */

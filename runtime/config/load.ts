@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Document, LineCounter, isMap, isScalar, parseDocument, visit } from 'yaml'
-import { z } from 'zod'
 import { ConfigError, type Problem } from '../errors.ts'
+import { explainIssue } from './explain-issue.ts'
 import { interpolate, type Sources } from './interpolate.ts'
+import { issueWords } from './issue-words.ts'
 import { placeOf } from './places.ts'
 import { type Config, configSchema } from './schema.ts'
 import { Secret } from './secret.ts'
-import { suggestion } from './suggest.ts'
+import { loneAliases, maxAliases, tooManyAliases, yamlWords } from './yaml-words.ts'
 
 /** Where a value came from, by dotted path: a file's place, `--set`, `env:NAME`, `file:/path`; absent = default. */
 export type Origins = ReadonlyMap<string, string>
@@ -46,9 +47,9 @@ export function loadConfig(request: LoadRequest, sources: Sources = systemSource
   }
   for (const text of request.set ?? []) applySet(document, text, origins, problems)
   expand(document, name, lines, sources, origins, report)
-  const given: unknown = document.toJS({ maxAliasCount: 100 }) ?? {}
-  const parsed = configSchema.safeParse(given)
-  for (const issue of parsed.error?.issues ?? []) explain(issue, report)
+  const given = plainValue(document, report)
+  const parsed = configSchema.safeParse(given, { error: issueWords, reportInput: true })
+  for (const issue of parsed.error?.issues ?? []) explainIssue(issue, report)
   // Where the rest is wrong as well, a missing secret file is still told in the same run.
   readSecretFiles(parsed.success ? parsed.data : given, [], report, sources)
   if (!parsed.success || problems.length > 0) throw new ConfigError(dedupe(problems))
@@ -73,18 +74,13 @@ function readDocument({ file, base }: LoadRequest, lines: LineCounter, sources: 
     prettyErrors: false,
     uniqueKeys: true,
   })
-  if (document.errors.length > 0) {
+  const errors = document.errors.map((error) => ({ offset: error.pos[0], message: yamlWords(error) }))
+  const broken = errors.length > 0 ? errors : loneAliases(document)
+  if (broken.length > 0) {
     throw new ConfigError(
-      document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0])
-        return {
-          file: file ?? 'defaults',
-          line,
-          column: col,
-          path: '',
-          message: error.message,
-          severity: 'error' as const,
-        }
+      broken.map(({ offset, message }) => {
+        const { line, col } = lines.linePos(offset)
+        return { file: file ?? 'defaults', line, column: col, path: '', message, severity: 'error' as const }
       }),
     )
   }
@@ -101,6 +97,15 @@ function readDocument({ file, base }: LoadRequest, lines: LineCounter, sources: 
       },
     ])
   return document
+}
+
+function plainValue(document: Document, report: (path: readonly PropertyKey[], message: string) => void): unknown {
+  try {
+    return document.toJS({ maxAliasCount: maxAliases }) ?? {}
+  } catch {
+    report([], tooManyAliases)
+    return {}
+  }
 }
 
 function applySet(document: Document, text: string, origins: Map<string, string>, problems: Problem[]): void {
@@ -176,51 +181,6 @@ function pathOf(key: unknown, node: unknown, ancestors: readonly unknown[]): Pro
   }
   if (typeof key === 'number' && path.at(-1) !== key && path.length === 0) path.push(key)
   return path
-}
-
-/** zod's issue in the operator's words, at the key that is wrong. */
-function explain(issue: z.core.$ZodIssue, report: (path: readonly PropertyKey[], message: string) => void): void {
-  if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys)
-      report([...issue.path, key], `unknown key "${key}"${suggestion(key, knownKeys(issue.path))}`)
-  } else if (
-    issue.code === 'invalid_union' &&
-    issue.errors.length > 0 &&
-    issue.errors.some((errors) => errors.length > 0)
-  ) {
-    const best = issue.errors.filter((errors) => errors.length > 0).toSorted((a, b) => depth(b) - depth(a))[0] ?? []
-    for (const inner of best) explain({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, report)
-  } else if (issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message)) {
-    report(issue.path, `is required (${issue.expected})`)
-  } else report(issue.path, issue.message)
-}
-
-/** The keys that stand at a path, as the schema has it; empty where it is a union or a free map. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' })
-  for (const step of path) {
-    const { properties, items, additionalProperties } = (schema ?? {}) as {
-      properties?: Record<string, unknown>
-      items?: unknown
-      additionalProperties?: unknown
-    }
-    schema = typeof step === 'number' ? items : (properties?.[String(step)] ?? additionalProperties)
-  }
-  const found = schema as
-    | {
-        properties?: Record<string, unknown>
-        anyOf?: Array<{ properties?: Record<string, unknown> }>
-        oneOf?: Array<{ properties?: Record<string, unknown> }>
-      }
-    | undefined
-  return [found, ...(found?.anyOf ?? []), ...(found?.oneOf ?? [])].flatMap((part) =>
-    Object.keys(part?.properties ?? {}),
-  )
-}
-
-/** Of a union's branches the one that got furthest into the value is the one that was meant. */
-function depth(issues: readonly z.core.$ZodIssue[]): number {
-  return Math.max(...issues.map((issue) => issue.path.length + (issue.code === 'invalid_type' ? 0 : 0.5)))
 }
 
 /** Fills `password` from `passwordFile`, and the like for every secret. */

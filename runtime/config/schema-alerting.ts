@@ -145,7 +145,7 @@ export const alertingSchema = z
       .strictObject({
         alert: z
           .string()
-          .regex(/^https?:\/\//)
+          .regex(/^https?:\/\//, 'is not a link; it begins with http:// or https://')
           .optional()
           .meta({
             description:

@@ -2,24 +2,37 @@ import { z } from 'zod'
 import { hideUriPassword, Secret } from './secret.ts'
 import { durationUnits, parseDuration, parseSize } from './units.ts'
 
+/** Of a value in several forms: what is said where it has none of them. */
+const written = (what: string, how: string) => ({
+  error: ({ input }: { readonly input?: unknown }) =>
+    input === undefined ? `is required: ${what} as ${how}` : notWritten(input, what, how),
+})
+const notWritten = (input: unknown, what: string, how: string) => {
+  const given =
+    typeof input === 'object' && input !== null ? (Array.isArray(input) ? 'a list' : 'a map') : JSON.stringify(input)
+  return `${given} is not ${what}; write it as ${how}`
+}
+
+const durations = ['a duration', '250ms, 5s, 10m, 2h or 7d'] as const
 export const duration = z
-  .union([z.string(), z.literal(0)])
+  .union([z.string(), z.literal(0)], written(...durations))
   .transform((text, context) => {
     const ms = text === 0 ? 0 : parseDuration(text)
     if (ms === undefined) {
-      context.addIssue({ code: 'custom', message: `"${text}" is not a duration; write it as 250ms, 5s, 10m, 2h or 7d` })
+      context.addIssue({ code: 'custom', message: notWritten(text, ...durations) })
       return z.NEVER
     }
     return ms
   })
   .meta({ description: 'A duration: 250ms, 5s, 10m, 2h, 7d' })
 
+const sizes = ['a size', '512B, 64KiB, 1MiB or 2GiB'] as const
 export const size = z
-  .union([z.string(), z.number().int().nonnegative()])
+  .union([z.string(), z.number().int().nonnegative()], written(...sizes))
   .transform((text, context) => {
     const bytes = typeof text === 'number' ? text : parseSize(text)
     if (bytes === undefined) {
-      context.addIssue({ code: 'custom', message: `"${text}" is not a size; write it as 512B, 64KiB, 1MiB or 2GiB` })
+      context.addIssue({ code: 'custom', message: notWritten(text, ...sizes) })
       return z.NEVER
     }
     return bytes
@@ -44,25 +57,26 @@ export const filePath = z.string().min(1).meta({ description: 'Path of a file' }
 const urlOf = (protocol: RegExp, example: string) =>
   z.url({
     protocol,
-    error: ({ input }) => `"${hideUriPassword(String(input))}" is not such a URL; write it as ${example}`,
+    error: ({ input }) =>
+      typeof input === 'string' ? `"${hideUriPassword(input)}" is not such a URL; write it as ${example}` : undefined,
   })
 
 export const mailAddress = z.string().regex(/.@./, {
-  error: ({ input }) =>
-    `"${String(input)}" is not a mail address; write it as mq@example.com or Thump <mq@example.com>`,
+  error: ({ input }) => `"${input}" is not a mail address; write it as mq@example.com or Thump <mq@example.com>`,
 })
 
 export const httpUrl = urlOf(/^https?$/, 'http://127.0.0.1:15672 or https://host')
 export const amqpUrl = urlOf(/^amqps?$/, 'amqp://127.0.0.1:5672 or amqps://host')
 
+const addresses = ['an address', '127.0.0.1:7671'] as const
 /** `host:port`, `:port` or a port; the port 0 takes a free one. Loopback where no host is named. */
 export const listenAddress = z
-  .union([z.string(), z.number().int()])
+  .union([z.string(), z.number().int()], written(...addresses))
   .transform((text, context) => {
     const match = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(String(text))
     const port = Number(match?.[2])
     if (!match || port > 65_535) {
-      context.addIssue({ code: 'custom', message: `"${text}" is not an address; write it as 127.0.0.1:7671` })
+      context.addIssue({ code: 'custom', message: notWritten(text, ...addresses) })
       return z.NEVER
     }
     return { host: (match[1] ?? '').replace(/^\[|\]$/g, '') || '127.0.0.1', port }

@@ -46,7 +46,7 @@ test('all problems are told at once, each at its own place, in the order of the 
   expect(problemsOf(text)).toEqual([
     '/t.yaml:1:1 clustr: unknown key "clustr"; did you mean "cluster"?',
     '/t.yaml:5:5 transport.kafka.linger: "5 seconds" is not a duration; write it as 250ms, 5s, 10m, 2h or 7d',
-    '/t.yaml:8:5 agent.logs[0].paths: is required (array)',
+    '/t.yaml:8:5 agent.logs[0].paths: is required: a list',
   ])
 })
 

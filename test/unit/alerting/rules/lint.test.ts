@@ -86,8 +86,8 @@ describe('every problem, where it is, and what to write instead', () => {
       'a number beyond reason',
       rule('  type: match\n  maxKeys: 1e26\n'),
       [
-        'error rules.yaml:5:3 type: Too big: expected int to be <=9007199254740991',
-        'error rules.yaml:5:3 type: Too big: expected number to be <=10000000',
+        'error rules.yaml:5:3 type: maxKeys must be at most 9007199254740991, not 1e+26',
+        'error rules.yaml:5:3 type: maxKeys must be at most 10000000, not 1e+26',
       ],
     ],
     [
@@ -133,6 +133,11 @@ describe('every problem, where it is, and what to write instead', () => {
       'a key twice',
       rule('  type: match\n  type: match\n'),
       [expect.stringContaining('5:3 yaml: this key stands here twice')],
+    ],
+    [
+      'a pattern without quotes',
+      rule('  type: match\n  where: {rabbitmq.queue.like: *-dead}\n'),
+      [expect.stringContaining('yaml: put it in quotes: "*-dead"')],
     ],
     ['a tab', rule('\ttype: match\n'), [expect.stringContaining('a tab cannot indent in YAML: write spaces')]],
     ['no topic', 'rules:\n- id: r\n  type: match\n', [expect.stringContaining('topic is required')]],
@@ -197,13 +202,13 @@ describe('every problem, where it is, and what to write instead', () => {
       'topic: APP\n  type: match\n  severity: criticl',
       '"criticl" is none of info, warning, high, critical; did you mean "critical"?',
     ],
-    ['topic: APP\n  type: count\n  count: {gte: 80%, within: 5m}', 'gte is a number, not "80%"'],
+    ['topic: APP\n  type: count\n  count: {gte: 80%, within: 5m}', 'gte must be a number, not "80%"'],
     [
       'topic: APP\n  type: count\n  count: {gte: 8, within: 5}',
       '5 is not a duration; write it as 250ms, 5s, 10m, 2h or 7d',
     ],
-    ['topic: APP\n  type: match\n  labels: [a]', 'labels is'],
-    ['topic: APP\n  type: match\n  tests: {name: x}', 'tests is a list, not a map'],
+    ['topic: APP\n  type: match\n  labels: [a]', 'labels must be a map, not a list'],
+    ['topic: APP\n  type: match\n  tests: {name: x}', 'tests must be a list, not a map'],
   ])('a value that does not fit says what does: %s', (text, message) => {
     expect(problemsOf(`rules:\n- id: r\n  ${text}\n`).join('\n')).toContain(message)
   })
