@@ -18,6 +18,6 @@ process.stdin.on('error', () => void clean())
 async function clean(): Promise<void> {
   if (base === undefined) return
   await stopProcesses(base, after === 'remove' ? 0 : 8000)
-  if (after === 'remove') rmSync(base, { recursive: true, force: true })
+  if (after === 'remove') rmSync(base, { recursive: true, force: true, maxRetries: 20 })
   process.exit(0)
 }

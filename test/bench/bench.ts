@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
-import { availableParallelism, cpus, totalmem } from 'node:os'
+import { mkdtempSync, readdirSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { prepareBase, startGuard } from '../../demo/broker/guarded.ts'
+import { baseVariable } from '../../demo/broker/processes.ts'
 
 /** What a benchmark measured: one row a case, the same columns in each. */
 export interface BenchTable {
@@ -24,9 +26,25 @@ if (name === undefined || !names.includes(name)) {
   process.exitCode = 2
 } else {
   const { default: run } = (await import(join(import.meta.dirname, `${name}${suffix}`))) as { default: Bench }
-  const measured = await run(options)
-  console.log(`${machine()}; commit ${commit()}`)
-  for (const table of measured === undefined ? [] : 'rows' in measured ? [measured] : measured) print(table)
+  const guard = startCleaning()
+  try {
+    const measured = await run(options)
+    console.log(`${machine()}; commit ${commit()}`)
+    for (const table of measured === undefined ? [] : 'rows' in measured ? [measured] : measured) print(table)
+  } finally {
+    await guard.release()
+  }
+}
+
+/** Whatever ends this process, kill -9 too: what it has started ends with it, and its temporary folders go. */
+function startCleaning(): ReturnType<typeof startGuard> {
+  const base = mkdtempSync(join(tmpdir(), 'thump-bench-'))
+  prepareBase(base, [], undefined)
+  const guard = startGuard(base, 'remove')
+  // Inherited, so that the guard knows whose they are.
+  process.env[baseVariable] = base
+  process.env['TMPDIR'] = base
+  return guard
 }
 
 function machine(): string {

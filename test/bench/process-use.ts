@@ -14,5 +14,15 @@ export function cpuMs(pids: readonly number[]): number {
 
 /** The greatest resident memory that the process has had, bytes. */
 export function peakBytes(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) * 1024
+  return statusBytes(pid, 'VmHWM')
+}
+
+/** The memory that the process has resident now, bytes. */
+export function residentBytes(pid: number): number {
+  return statusBytes(pid, 'VmRSS')
+}
+
+function statusBytes(pid: number, name: string): number {
+  const line = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'latin1'))
+  return Number(line?.[1] ?? 0) * 1024
 }

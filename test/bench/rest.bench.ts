@@ -6,7 +6,7 @@ import { Shutdown } from '../../runtime/shutdown.ts'
 import { startElasticsearch } from '../servers/elasticsearch.ts'
 import { startKafka } from '../servers/kafka.ts'
 import type { BenchTable } from './bench.ts'
-import { costOf } from './process-cost.ts'
+import { cpuMs, peakBytes, residentBytes } from './process-use.ts'
 import { record } from './rabbitmq-load.ts'
 import { runInstalled } from './run-installed.ts'
 
@@ -55,18 +55,18 @@ async function measure(role: Role, seconds: number, servers: Servers): Promise<B
     try {
       await running.ready()
       const readyMs = performance.now() - startedMs
-      const { cpuSeconds: startSeconds } = costOf(running.pid)
+      const startSeconds = cpuMs([running.pid]) / 1000
       await sleep(settleMs)
-      const before = costOf(running.pid)
+      const before = cpuMs([running.pid])
       await sleep(seconds * 1000)
-      const after = costOf(running.pid)
+      const usedMs = cpuMs([running.pid]) - before
       return {
         role,
         'ready after ms': Math.round(readyMs),
         'CPU s to be ready': startSeconds,
-        '% of a core at rest': ((after.cpuSeconds - before.cpuSeconds) / seconds) * 100,
-        'RSS MB': after.residentMb,
-        'peak MB': after.peakMb,
+        '% of a core at rest': (usedMs / (seconds * 1000)) * 100,
+        'RSS MB': Math.round(residentBytes(running.pid) / 1e6),
+        'peak MB': Math.round(peakBytes(running.pid) / 1e6),
       }
     } finally {
       await running.stop()

@@ -6,7 +6,7 @@ import { sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
 import { type Kafka, startKafka } from '../servers/kafka.ts'
 import type { BenchTable } from './bench.ts'
-import { costOf } from './process-cost.ts'
+import { cpuMs, peakBytes } from './process-use.ts'
 import { type Written, writeLog } from './rabbitmq-load.ts'
 import { startRsyslog, startThump, startTunedRsyslog, type ShipRequest } from './shippers.ts'
 
@@ -97,18 +97,18 @@ async function measure(
     await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] })
     const shipper = await shippers[name]({ brokers: kafka.brokers, topic, folder, live, compression })
     try {
-      const before = costOf(shipper.pid)
+      const before = cpuMs([shipper.pid])
       const startedMs = performance.now()
       renameSync(source, live)
       await untilThere(admin, topic, isThump(name) ? written.records : written.lines)
       const seconds = (performance.now() - startedMs) / 1000
-      const { cpuSeconds, peakMb } = costOf(shipper.pid)
+      const cpuSeconds = (cpuMs([shipper.pid]) - before) / 1000
       return {
         name,
         compression,
         linesPerSecond: written.lines / seconds,
-        linesPerCpuSecond: written.lines / (cpuSeconds - before.cpuSeconds),
-        peakMb,
+        linesPerCpuSecond: written.lines / cpuSeconds,
+        peakMb: Math.round(peakBytes(shipper.pid) / 1e6),
       }
     } finally {
       await shipper.stop()

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from '../../demo/broker/free-ports.ts'
+import { baseVariable } from '../../demo/broker/processes.ts'
 import { eventually } from './eventually.ts'
 
 /** As a clone is run: from its sources. */
@@ -53,6 +54,12 @@ export async function thump(args: readonly string[], request: ThumpRequest = {})
   return await launch(args, request, '').ended
 }
 
+/** Where a guard watches over all that this process starts: over thump too. */
+function guarded(): Record<string, string> {
+  const base = process.env[baseVariable]
+  return base === undefined ? {} : { [baseVariable]: base }
+}
+
 function launch(args: readonly string[], request: ThumpRequest, healthUrl: string): ThumpProcess {
   const { config, env, cwd, program = fromSources } = request
   const dir = mkdtempSync(join(tmpdir(), 'thump-run-'))
@@ -61,7 +68,7 @@ function launch(args: readonly string[], request: ThumpRequest, healthUrl: strin
   const [command = '', ...first] = program
   const child = spawn(command, [...first, ...args, ...(config === undefined ? [] : ['--config', file])], {
     cwd: cwd ?? dir,
-    env: { PATH: process.env['PATH'] ?? '', HOME: dir, NO_COLOR: '1', ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: dir, NO_COLOR: '1', ...guarded(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
