@@ -55,6 +55,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+// Whoever reads the log may be gone, or its disk be full. Not a word can be said of it; watching goes on.
+process.stderr.on('error', () => {})
+
 try {
   await cli.parseAsync()
 } catch (error) {

@@ -1,4 +1,5 @@
 import { fastify } from 'fastify'
+import { cannotListen } from '../runtime/cannot-listen.ts'
 import type { Started } from '../runtime/shutdown.ts'
 import type { ActiveAlerter } from './active.ts'
 import { addAlertRoutes } from './api-alerts.ts'
@@ -49,7 +50,9 @@ export async function startApi({ listen, book, active, reload }: ApiDeps): Promi
     return rulesOf(book, active())
   })
   addStateRoute(server, withAlerter)
-  await server.listen(listen)
+  await server.listen(listen).catch((error: unknown) => {
+    throw cannotListen(error, 'alerting.listen', listen)
+  })
   const address = server.server.address()
   return {
     value: { port: typeof address === 'object' && address ? address.port : listen.port },

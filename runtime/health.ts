@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { cannotListen } from './cannot-listen.ts'
 import type { Metrics } from './metrics.ts'
 import type { Started } from './shutdown.ts'
 
@@ -63,8 +64,9 @@ export async function startHealthServer({ listen, ...deps }: HealthServerDeps): 
     )
   })
   server.listen(listen)
-  // Rejects with the server's own error: a port that is taken.
-  await once(server, 'listening')
+  await once(server, 'listening').catch((error: unknown) => {
+    throw cannotListen(error, 'health.listen', listen)
+  })
   const address = server.address()
   return {
     value: { port: typeof address === 'object' && address ? address.port : listen.port },
