@@ -1,5 +1,6 @@
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino'
 import { PinoPretty } from 'pino-pretty'
+import { reasonOf, ThumpError } from './errors.ts'
 
 /** Message = a constant lowercase phrase; data in fields; an error under `err`. */
 export type Logger = PinoLogger
@@ -28,11 +29,27 @@ const redacted = [
   '*.authorization',
 ]
 
+/** What an error is in a log. A stack is for mistakes of ours: what is away, full or refused is told by its reason. */
+function errorInLog(error: Error): unknown {
+  if (!isOutside(error)) return pino.stdSerializers.err(error)
+  const reason = reasonOf(error)
+  const message = error.message.includes(reason) ? error.message : `${error.message}: ${reason}`
+  const { code } = error as NodeJS.ErrnoException
+  return { type: error.name, ...(code !== undefined && { code }), message }
+}
+
+/** Said on purpose, or the system's answer: a connection refused, a disk that is full. */
+function isOutside(error: unknown, depth = 0): boolean {
+  if (!(error instanceof Error) || depth > 5) return false
+  return error instanceof ThumpError || 'syscall' in error || isOutside(error.cause, depth + 1)
+}
+
 export function createLogger({ level, format, colour, destination }: LogOptions): Logger {
   const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: errorInLog },
     redact: { paths: redacted, censor: '[secret]' },
   }
   if (format === 'json') return pino(options, destination)

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { UnavailableError } from '../../../runtime/errors.ts'
+import { createLogger } from '../../../runtime/log.ts'
+
+function logged(err: unknown): Record<string, unknown> {
+  const lines: string[] = []
+  const destination = { write: (line: string) => void lines.push(line) }
+  createLogger({ level: 'info', format: 'json', colour: false, destination }).error({ err }, 'failed')
+  return (JSON.parse(lines[0] ?? '') as { err: Record<string, unknown> }).err
+}
+
+const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), {
+  syscall: 'connect',
+  code: 'ECONNREFUSED',
+})
+
+test('what is away is logged by its reason, once and without a stack', () => {
+  expect(logged(new UnavailableError('RabbitMQ', refused))).toEqual({
+    type: 'UnavailableError',
+    code: 'THUMP_UNAVAILABLE',
+    message: 'RabbitMQ is unavailable: connect ECONNREFUSED 127.0.0.1:9',
+  })
+})
+
+test('a library’s word for it is followed by what really happened', () => {
+  expect(logged(new TypeError('fetch failed', { cause: refused }))).toEqual({
+    type: 'TypeError',
+    message: 'fetch failed: connect ECONNREFUSED 127.0.0.1:9',
+  })
+})
+
+test('a mistake of ours is logged with its stack', () => {
+  expect(logged(new TypeError('x is not a function'))['stack']).toContain('log.test.ts')
+})
