@@ -29,7 +29,7 @@ const redacted = [
   '*.authorization',
 ]
 
-/** What an error is in a log. A stack is for mistakes of ours: what is away, full or refused is told by its reason. */
+/** What an error is in a log. A stack is for mistakes of ours: what is away, full or refused is told by its reason, and by all there is to who asks for details. */
 function errorInLog(error: Error): unknown {
   if (!isOutside(error)) return pino.stdSerializers.err(error)
   const reason = reasonOf(error)
@@ -45,11 +45,12 @@ function isOutside(error: unknown, depth = 0): boolean {
 }
 
 export function createLogger({ level, format, colour, destination }: LogOptions): Logger {
+  const isDetailed = level === 'debug' || level === 'trace'
   const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: errorInLog },
+    serializers: { err: isDetailed ? pino.stdSerializers.err : errorInLog },
     redact: { paths: redacted, censor: '[secret]' },
   }
   if (format === 'json') return pino(options, destination)

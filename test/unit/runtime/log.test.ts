@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { UnavailableError } from '../../../runtime/errors.ts'
 import { createLogger } from '../../../runtime/log.ts'
 
-function logged(err: unknown): Record<string, unknown> {
+function logged(err: unknown, level: 'info' | 'debug' = 'info'): Record<string, unknown> {
   const lines: string[] = []
   const destination = { write: (line: string) => void lines.push(line) }
-  createLogger({ level: 'info', format: 'json', colour: false, destination }).error({ err }, 'failed')
+  createLogger({ level, format: 'json', colour: false, destination }).error({ err }, 'failed')
   return (JSON.parse(lines[0] ?? '') as { err: Record<string, unknown> }).err
 }
 
@@ -31,4 +31,8 @@ test('a library’s word for it is followed by what really happened', () => {
 
 test('a mistake of ours is logged with its stack', () => {
   expect(logged(new TypeError('x is not a function'))['stack']).toContain('log.test.ts')
+})
+
+test('who asks for details sees the stack of what is away as well', () => {
+  expect(logged(new UnavailableError('RabbitMQ', refused), 'debug')['stack']).toContain('log.test.ts')
 })
