@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -54,6 +54,20 @@ test('an installed thump up follows a log, stores it with its thread, and finds 
     rmSync(dir, { recursive: true, force: true })
   }
 }, 120_000)
+
+test('an installed thump knows the holidays of a country, which it reads when a rule names one', async () => {
+  const file = join(prefix, 'holidays.yaml')
+  const rule = (country: string) =>
+    `rules:\n- {id: a, topic: AMQP, type: match, where: {amqp.operation: queue.delete}, active: {holidays: ${country}}}\n`
+  writeFileSync(file, rule('kr'))
+  expect(await thump(['rules', 'lint', file], { program })).toMatchObject({ code: 0 })
+  writeFileSync(file, rule('xx'))
+  const { code, stdout, stderr } = await thump(['rules', 'lint', file], { program })
+  expect({ code, said: stdout + stderr }).toEqual({
+    code: 1,
+    said: expect.stringContaining('no holidays are known for "xx"') as string,
+  })
+})
 
 test('every licence of what was built into it is passed on', () => {
   const notices = readFileSync(join(installed, 'dist/THIRD-PARTY.txt'), 'utf8')
