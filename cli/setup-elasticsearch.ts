@@ -4,12 +4,11 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { elasticsearchSetup, formatRequests } from '../storage/elasticsearch/setup-requests.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
+import { withPatience } from './with-patience.ts'
 
 interface SetupArgs extends GlobalArgs {
   readonly dryRun: boolean
 }
-
-const patienceMs = 30_000
 
 /** In OpenSearch's own words for permissions. */
 function describeRights(prefix: string): string {
@@ -33,7 +32,7 @@ export const command: CommandModule<GlobalArgs, SetupArgs> = {
         deps,
       )
       try {
-        await value.store.setup(AbortSignal.timeout(patienceMs))
+        await withPatience('Elasticsearch', (signal) => value.store.setup(signal))
       } finally {
         await stop()
       }

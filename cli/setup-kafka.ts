@@ -5,12 +5,11 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { retentionText } from '../transport/kafka/topics.ts'
 import { openTransport } from '../transport/open-transport.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
+import { withPatience } from './with-patience.ts'
 
 interface SetupArgs extends GlobalArgs {
   readonly dryRun: boolean
 }
-
-const patienceMs = 30_000
 
 export const command: CommandModule<GlobalArgs, SetupArgs> = {
   command: 'kafka',
@@ -29,7 +28,7 @@ export const command: CommandModule<GlobalArgs, SetupArgs> = {
     const deps = { log, metrics: createMetrics(), now: systemClock }
     const { value, stop } = await openTransport({ ...config, transport: { ...config.transport, kind: 'kafka' } }, deps)
     try {
-      await value.ensureTopics(AbortSignal.timeout(patienceMs))
+      await withPatience('Kafka', (signal) => value.ensureTopics(signal))
     } finally {
       await stop()
     }

@@ -90,8 +90,14 @@ function toFailure(cause: unknown): RejectedError | UnavailableError {
 
 /** The client's own errors hold the request with its headers and body: only what they say goes on. */
 function bare(cause: unknown): unknown {
-  return cause instanceof errors.ElasticsearchClientError ? new Error(cause.message) : cause
+  if (!(cause instanceof errors.ElasticsearchClientError)) return cause
+  return new Error(
+    plainText.test(cause.message) ? 'no TLS is spoken there: http:// in place of https://?' : cause.message,
+  )
 }
+
+/** What OpenSSL makes of a server that answers in plain text. */
+const plainText = /wrong version number|packet length too long/
 
 const longestReason = 600
 /** These speak of the installation, not of the request: an operator mends them, and then the same request succeeds. */
