@@ -31,9 +31,10 @@ const elasticsearch: Dialect = {
 const opensearch: Dialect = {
   distribution: 'opensearch',
   property(property) {
-    const { ignore_malformed: lenient, ...strict } = property
+    // Each field keeps its column: reading from the documents is, on this server, for what is not mapped.
+    const { ignore_malformed: lenient, doc_values: _, ...strict } = property
     if (property['type'] === 'flattened') return { type: 'flat_object' }
-    return property['type'] === 'boolean' || lenient === undefined ? strict : property
+    return property['type'] === 'boolean' || lenient === undefined ? strict : { ...strict, ignore_malformed: lenient }
   },
   settings({ 'index.mapping.total_fields.ignore_dynamic_beyond_limit': beyond, ...known }) {
     // Beyond its limit this server refuses the event.

@@ -35,8 +35,7 @@ export function fieldType(path: string): FieldType {
 /** Can its values be counted without reading every document? */
 export function hasColumn(path: string, { property: adapt }: Dialect): boolean {
   if (fieldType(path) === 'unknown') return false
-  const name = openMapOf(path)
-  const property = name === undefined ? undefined : fields[name]
+  const property = fields[openMapOf(path) ?? path]
   return property === undefined || adapt(property)['doc_values'] !== false
 }
 

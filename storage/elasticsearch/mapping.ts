@@ -1,11 +1,13 @@
 import type { Dialect, Property } from './dialect.ts'
 
 /** Grows with every change of the mapping: an older Thump does not put its own over a newer one's. */
-export const templateVersion = 4
+export const templateVersion = 5
 
 const keyword: Property = { type: 'keyword', ignore_above: 1024 }
 const long: Property = { type: 'long', ignore_malformed: true }
 const double: Property = { type: 'double', ignore_malformed: true }
+/** Found by its index; its values are too many for counting them to be worth a column. */
+const mark: Property = { ...keyword, doc_values: false }
 /** For sorting, and the rare range: found by its column, without an index of its own. */
 const column: Property = { ...long, index: false }
 const flag: Property = { type: 'boolean', ignore_malformed: true }
@@ -46,23 +48,23 @@ export const fields: Readonly<Record<string, Property>> = {
   'source.ip': address,
   'source.port': column,
   'client.name': keyword,
-  'related.id': keyword,
+  'related.id': mark,
   'related.operation': keyword,
   'related.evidence': keyword,
   'amqp.operation': keyword,
   'amqp.properties': found,
   'amqp.headers': found,
   'amqp.body.bytes': long,
-  'amqp.body.hmac': keyword,
+  'amqp.body.hmac': mark,
   'amqp.body.truncated': flag,
   'rabbitmq.vhost': keyword,
   'rabbitmq.exchange': keyword,
   'rabbitmq.routing_keys': keyword,
   'rabbitmq.queue': keyword,
-  'rabbitmq.connection': keyword,
+  'rabbitmq.connection': mark,
   'rabbitmq.channel': column,
-  'rabbitmq.pid': keyword,
-  'rabbitmq.consumer_tag': keyword,
+  'rabbitmq.pid': mark,
+  'rabbitmq.consumer_tag': mark,
   'rabbitmq.policy': keyword,
   'rabbitmq.parameter': keyword,
   'rabbitmq.clock': keyword,

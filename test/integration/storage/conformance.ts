@@ -55,7 +55,7 @@ const story: readonly TestItem[] = [
     message: "queue 'Order.New' declared",
     amqp: { operation: 'queue.declare' },
     user: { name: 'App' },
-    rabbitmq: { queue: 'Order.New', vhost: '/' },
+    rabbitmq: { queue: 'Order.New', vhost: '/', connection: '10.0.0.7:31000 -> 10.0.9.1:5672' },
   }),
   itemOf('korean', day + 3 * minute, { message: '회원탈퇴를 요청했습니다: 카드론 문의', log: { level: 'warning' } }),
   itemOf('japanese', day + 4 * minute, { message: '接続が切断されました', log: { level: 'error' } }),
@@ -208,6 +208,8 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
         { value: 'a.b', count: 1 },
         { value: 'c', count: 1 },
       ])
+      const connections = await storage.search.top('rabbitmq.connection', { kind: 'all' }, range, 10, never)
+      expect(connections).toEqual([{ value: '10.0.0.7:31000 -> 10.0.9.1:5672', count: 1 }])
     })
 
     test('gives the course over time', async () => {

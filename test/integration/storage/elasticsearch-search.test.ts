@@ -5,7 +5,7 @@ import { RejectedError } from '../../../runtime/errors.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import { shared } from '../../servers/shared.ts'
 import { itemOf, query } from './conformance.ts'
-import { cleanUp, freshPrefix, idsOf, never, open } from './elasticsearch-harness.ts'
+import { beside, cleanUp, freshPrefix, idsOf, never, open, ready } from './elasticsearch-harness.ts'
 
 const day = Date.parse('2026-11-22T00:00:00Z')
 
@@ -22,7 +22,10 @@ const story: Readonly<Record<string, Partial<ThumpEvent>>> = {
   filed: {
     log: { file: { path: '/var/log/mq1.log' } },
     source: { ip: '10.0.0.8', port: 5672 },
-    rabbitmq: { arguments: { 'x-queue-type': 'quorum', 'x-max-length': 10 } },
+    rabbitmq: {
+      connection: '10.0.0.8:31000 -> 10.0.9.1:5672',
+      arguments: { 'x-queue-type': 'quorum', 'x-max-length': 10 },
+    },
   },
   undatable: { '@timestamp': 'Sun Nov 22 2026 00:00:09 GMT' },
 }
@@ -79,6 +82,9 @@ describe('a search of Elasticsearch', () => {
     ['log.file.path: /VAR/log/*', ['filed']],
     ['log.file.path: /var/log/mq1.log', ['filed']],
     ['log.file.path: *', ['filed']],
+    ['rabbitmq.connection: "10.0.0.8:31000 -> 10.0.9.1:5672"', ['filed']],
+    ['rabbitmq.connection: 10.0.0.8*', ['filed']],
+    ['rabbitmq.connection: *', ['filed']],
     ['source.port >= 5672 and source.port: 5672', ['filed']],
     ['rabbitmq.arguments.x-queue-type: QUORUM', ['filed']],
     ['rabbitmq.arguments.x-queue-type: *', ['filed']],
@@ -109,6 +115,7 @@ describe('a search of Elasticsearch', () => {
     ['source.ip', ['10.0.0.7', '10.0.0.8', 'not-an-address'].map((value) => ({ value, count: 1 }))],
     ['rabbitmq.arguments.x-queue-type', [{ value: 'quorum', count: 1 }]],
     ['log.file.path', [{ value: '/var/log/mq1.log', count: 1 }]],
+    ['rabbitmq.connection', [{ value: '10.0.0.8:31000 -> 10.0.9.1:5672', count: 1 }]],
   ])('counts the values of %s', async (field, expected) => {
     expect(await storage.search.top(field, query('not event.id: none'), {}, 10, never)).toEqual(expected)
   })
@@ -153,4 +160,30 @@ test('a search where nothing was ever stored finds nothing', async () => {
   expect(await value.search.count({ kind: 'all' }, {}, never)).toBe(0)
   expect(await value.search.top('user.name', { kind: 'all' }, {}, 5, never)).toEqual([])
   await stop()
+})
+
+test('an older template is replaced; its days and ours are searched and counted as one', async () => {
+  const prefix = freshPrefix()
+  const client = beside(prefix)
+  const { store, search } = await ready(prefix)
+  const name = `${prefix}-mappings`
+  const [ours] = (await client.cluster.getComponentTemplate({ name })).component_templates
+  const { template, version = 0 } = ours?.component_template ?? {}
+  const properties = {
+    ...template?.mappings?.properties,
+    rabbitmq: { properties: { connection: { type: 'keyword', ignore_above: 1024 } } },
+  } as const
+  const older = { ...template, mappings: { ...template?.mappings, properties, dynamic_templates: [] } }
+  await client.cluster.putComponentTemplate({ name, template: older, version: version - 1 })
+  const event = { rabbitmq: { connection: 'one' } }
+  await store.write([itemOf('older', day, event)], never)
+  await store.setup(never)
+  await store.write([itemOf('ours', day + 86_400_000, event)], never)
+  await client.indices.refresh({ index: `${prefix}-*` })
+  const mappings = await client.indices.getMapping({ index: `${prefix}-*` })
+  expect(Object.keys(mappings)).toHaveLength(2)
+  expect(new Set(Object.values(mappings).map((mapping) => JSON.stringify(mapping))).size).toBe(2)
+  const both = ['older', 'ours']
+  expect(await idsOf(search, 'rabbitmq.connection: ONE')).toEqual(both)
+  expect(await search.top('rabbitmq.connection', query(''), {}, 5, never)).toEqual([{ value: 'one', count: 2 }])
 })
