@@ -13,15 +13,15 @@ export interface BulkResult {
 
 const least = 50
 /** What waits for its answer is held in memory, once as it was read and once as it is sent. */
-const most = 2000
-const step = 250
+const most = 4000
+const step = 500
 /** Beyond it a larger bulk makes nothing faster, but all of it is written again when its answer is lost. */
 const slowMs = 3000
 
 /** Bytes that no write exceeds by more than one record. */
-export const maxBulkBytes = 2 * 2 ** 20
+export const maxBulkBytes = 3 * 2 ** 20
 
-export const initialBulkSize: BulkSize = { documents: 1000 }
+export const initialBulkSize: BulkSize = { documents: 2000 }
 
 /** Additive increase, multiplicative decrease, as TCP does it; a write that was not full says nothing about a larger one. */
 export function nextBulkSize({ documents }: BulkSize, result: BulkResult): BulkSize {

@@ -50,7 +50,7 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
     await transport.createConsumer(
       { role: 'forwarder', topics, startAt: 'beginning' },
       {
-        room: (gone) => pipeline.room(gone),
+        room: (gone, firstMs) => pipeline.room(gone, firstMs),
         records: (batch) => pipeline.take(batch, signal),
         revoked: async (partitions) => {
           await consumer.commit(await pipeline.release(partitions, AbortSignal.timeout(releaseMs)))

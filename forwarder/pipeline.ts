@@ -52,9 +52,9 @@ export class Pipeline {
     this.#deps = deps
   }
 
-  /** Resolves when there is room for one batch more, which is given at once; or when the signal aborts. */
-  room(signal: AbortSignal): Promise<void> {
-    return this.#entrance.enter(signal)
+  /** Resolves when there is room for the batch of that time (ms), which is given at once; or when the signal aborts. */
+  room(signal: AbortSignal, firstMs: number): Promise<void> {
+    return this.#entrance.enter(signal, firstMs)
   }
 
   /** Resolves when there is room for more: this is the backpressure where nobody asks for room before. */
@@ -139,6 +139,8 @@ export class Pipeline {
       if (read.kind === 'item') pending.push({ work, item: read.item })
       else refused.push({ work, reason: read.reason, error: read.error })
     }
+    // Each partition's are in order, but not theirs with one another's: the server packs neighbours in time smaller.
+    pending.sort((a, b) => a.item.atMs - b.item.atMs)
     for (let attempt = 0; pending.length > 0; attempt++) {
       if (attempt > 0) await sleep(backoffMs(backoff, attempt - 1, Math.random()), signal)
       const startedMs = performance.now()

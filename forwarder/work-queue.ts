@@ -35,20 +35,26 @@ export class WorkQueue {
     for (const { value } of records) this.bytes += value.length
   }
 
-  /** Takes the next bulk off the queue. */
+  /** Takes the next bulk off the queue: what came first, and more of its topic, for an index more in a bulk is dear. */
   next(limits: BulkLimits): Work[] {
     const works: Work[] = []
+    const first = this.#runs[0]?.topic
     let bytes = 0
-    for (let run = this.#runs[0]; run && works.length < limits.documents; run = this.#runs[0]) {
+    for (const run of this.#runs) {
       const { topic, partition, records, taken } = run
-      const record = records[run.next]
-      if (record) {
-        if (bytes > 0 && bytes + record.value.length > limits.bytes) break
+      if (topic !== first) continue
+      for (let record = records[run.next]; record; record = records[++run.next]) {
+        const isFull = works.length > 0 && bytes + record.value.length > limits.bytes
+        if (isFull || works.length >= limits.documents) return this.#without(bytes, works)
         bytes += record.value.length
         works.push({ topic, partition, record, taken })
       }
-      if (++run.next >= records.length) this.#runs.shift()
     }
+    return this.#without(bytes, works)
+  }
+
+  #without(bytes: number, works: Work[]): Work[] {
+    this.#runs = this.#runs.filter(({ records, next }) => next < records.length)
     this.bytes -= bytes
     return works
   }

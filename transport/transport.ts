@@ -90,9 +90,9 @@ export interface ConsumerHandlers {
   revoked?(partitions: readonly TopicPartition[]): Promise<void>
   /**
    * Asked, where it is cheaper to keep what was read as it lies, before a batch is made of it; the batch follows at once.
-   * Resolves too when the signal aborts: the partition was taken away.
+   * `firstMs` is the time of its first record. Resolves too when the signal aborts: the partition was taken away.
    */
-  room?(signal: AbortSignal): Promise<void>
+  room?(signal: AbortSignal, firstMs: number): Promise<void>
   /** Called one at a time per partition; until it resolves no further batch of that partition comes: this is the backpressure. */
   records(batch: RecordBatch): Promise<void>
   gap?(gap: Gap): Promise<void>

@@ -1,6 +1,9 @@
 import { Pool } from 'undici'
 import type { TopicName } from '../../event/topics.ts'
 import { recordsOf } from './forward-events.ts'
+import { type Progress, steadyRate } from './forward-rate.ts'
+
+const newline = Buffer.from('\n')
 
 /** A `_bulk` body that lies ready, and how many documents it holds. */
 export interface Body {
@@ -13,39 +16,48 @@ export interface FeedSetting {
   /** In one bulk. */
   readonly documents: number
   readonly inFlight: number
+  /** A bulk's documents go into one index. */
+  readonly isOfOneTopic: boolean
 }
 
-/** All bodies in memory before the clock starts: what the server can take when nothing has to be done for it. */
-export function prebuild(total: number, size: number, indexOf: (topic: TopicName) => string): Body[] {
-  return [...recordsOf(total, size)].map((records) => {
-    const lines = records.flatMap(({ topic, value, headers }) => [
-      Buffer.from(`{"create":{"_index":"${indexOf(topic)}","_id":"${headers.id}"}}\n`),
-      value,
-      Buffer.from('\n'),
-    ])
-    return { bytes: Buffer.concat(lines), documents: records.length }
-  })
+type IndexOf = (topic: TopicName) => string
+
+/** All bodies in memory before the clock starts, in the order of time: what the server takes if nothing has to be done for it. */
+export function prebuild(total: number, { documents, isOfOneTopic }: FeedSetting, indexOf: IndexOf): Body[] {
+  const bodies: Body[] = []
+  const gathering = new Map<string, { readonly lines: Uint8Array[]; documents: number }>()
+  for (const { topic, value, headers } of [...recordsOf(total, documents)].flat()) {
+    const kind = isOfOneTopic ? topic : 'all'
+    const one = gathering.get(kind) ?? { lines: [], documents: 0 }
+    gathering.set(kind, one)
+    one.lines.push(Buffer.from(`{"create":{"_index":"${indexOf(topic)}","_id":"${headers.id}"}}\n`), value, newline)
+    if (++one.documents < documents) continue
+    bodies.push({ bytes: Buffer.concat(one.lines), documents })
+    gathering.delete(kind)
+  }
+  for (const one of gathering.values()) bodies.push({ bytes: Buffer.concat(one.lines), documents: one.documents })
+  return bodies
 }
 
-/** Sends the bodies with so many in flight; documents a second from the first answer to the last. */
+/** Sends the bodies with so many in flight; documents a second. */
 export async function feed(url: string, bodies: readonly Body[], inFlight: number): Promise<number> {
   const pool = new Pool(url, { connections: inFlight })
   const waiting = bodies.values()
+  const points: Progress[] = []
   let documents = 0
-  let startedMs: number | undefined
-  const send = async ({ bytes, documents: count }: Body) => {
+  const send = async (one: Body) => {
     const path = '/_bulk?filter_path=items.create.status,items.create.error'
     const headers = { 'content-type': 'application/x-ndjson' }
-    const { statusCode, body } = await pool.request({ method: 'POST', path, headers, body: bytes })
+    const { statusCode, body } = await pool.request({ method: 'POST', path, headers, body: one.bytes })
     const text = await body.text()
     if (statusCode !== 200 || text.includes('"error"')) throw new Error(`bulk failed: ${text.slice(0, 500)}`)
-    if (startedMs === undefined) startedMs = performance.now()
-    else documents += count
+    documents += one.documents
+    points.push({ ms: performance.now(), documents })
   }
   const work = async () => {
     for (const body of waiting) await send(body)
   }
   await Promise.all(Array.from({ length: inFlight }, work))
   await pool.close()
-  return (documents * 1000) / (performance.now() - (startedMs ?? 0))
+  return steadyRate(points, documents)
 }

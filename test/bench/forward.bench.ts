@@ -17,6 +17,7 @@ import {
 } from './forward-bench.ts'
 import { feed, type FeedSetting, prebuild } from './forward-ceiling.ts'
 import { outage } from './forward-outage.ts'
+import { marks, type Progress, steadyRate } from './forward-rate.ts'
 import { cpuMs, peakBytes } from './process-use.ts'
 
 const day = Date.parse('2026-11-22T00:00:00Z')
@@ -54,14 +55,14 @@ async function fromMemory(
 ): Promise<Measured> {
   const prefix = freshPrefix()
   if (isMapped) await setUp(bench, prefix)
-  const bodies = prebuild(total, setting.documents, (topic) => indexName(prefix, topic, day))
+  const bodies = prebuild(total, setting, (topic) => indexName(prefix, topic, day))
   const before = cpuMs(javaOf(bench))
   const rate = await feed(bench.elasticsearch.url, bodies, setting.inFlight)
   const serverUs = ((cpuMs(javaOf(bench)) - before) * 1000) / total
   return { rate, serverUs, bytes: await diskBytes(bench, prefix) }
 }
 
-/** A forwarder of its own process, from its first stored document to its last. */
+/** A forwarder of its own process; its CPU and the server's from its first stored document to its last. */
 async function forward(bench: ForwardBench, total: number): Promise<Measured> {
   const prefix = freshPrefix()
   await setUp(bench, prefix)
@@ -69,17 +70,20 @@ async function forward(bench: ForwardBench, total: number): Promise<Measured> {
   try {
     let first = 0
     while ((first = await stored(role.healthUrl)) === 0) await sleep(20)
-    const [startedMs, cpu, server] = [performance.now(), cpuMs([role.pid]), cpuMs(javaOf(bench))]
-    // Asking costs the forwarder something: often only where the end is near.
-    let last = first
-    while ((last = await stored(role.healthUrl)) < total) await sleep(last < total * 0.9 ? 100 : 20)
-    const seconds = (performance.now() - startedMs) / 1000
-    const count = last - first
+    const [cpu, server] = [cpuMs([role.pid]), cpuMs(javaOf(bench))]
+    const points: Progress[] = []
+    for (let documents = first; documents < total; points.push({ ms: performance.now(), documents })) {
+      // Asking costs the forwarder something: often only where it counts.
+      const isNear = [...marks, 1].some((mark) => Math.abs(documents / total - mark) < 0.05)
+      await sleep(isNear ? 20 : 100)
+      documents = await stored(role.healthUrl)
+    }
+    const count = total - first
     const clientUs = ((cpuMs([role.pid]) - cpu) * 1000) / count
     const serverUs = ((cpuMs(javaOf(bench)) - server) * 1000) / count
     const peakMb = peakBytes(role.pid) / 1e6
     await role.stop()
-    return { rate: count / seconds, clientUs, serverUs, peakMb, bytes: await diskBytes(bench, prefix) }
+    return { rate: steadyRate(points, total), clientUs, serverUs, peakMb, bytes: await diskBytes(bench, prefix) }
   } finally {
     await role.kill()
   }
@@ -87,11 +91,12 @@ async function forward(bench: ForwardBench, total: number): Promise<Measured> {
 
 /** How the server is fed decides what it can take: the ceiling is the best of these. They warm it up besides. */
 const settings: readonly FeedSetting[] = [
-  { documents: 2000, inFlight: 2 },
-  { documents: 2000, inFlight: 4 },
-  { documents: 1000, inFlight: 8 },
-  { documents: 4000, inFlight: 4 },
-  { documents: 2000, inFlight: 8 },
+  { documents: 2000, inFlight: 2, isOfOneTopic: false },
+  { documents: 2000, inFlight: 4, isOfOneTopic: false },
+  { documents: 4000, inFlight: 4, isOfOneTopic: false },
+  { documents: 2000, inFlight: 4, isOfOneTopic: true },
+  { documents: 4000, inFlight: 4, isOfOneTopic: true },
+  { documents: 4000, inFlight: 8, isOfOneTopic: true },
 ]
 
 async function bestSetting(bench: ForwardBench, total: number): Promise<FeedSetting> {
@@ -138,7 +143,7 @@ async function measure(arrangement: Arrangement, total: number, rounds: number):
       dynamic.push(await fromMemory(bench, total, setting, false))
     }
     return {
-      title: `${arrangement.name}: ${total} events, medians of ${rounds}; from memory ${setting.documents} documents a bulk, ${setting.inFlight} in flight`,
+      title: `${arrangement.name}: ${total} events, medians of ${rounds}; from memory ${setting.documents} documents a bulk, ${setting.inFlight} in flight, ${setting.isOfOneTopic ? 'of one topic each' : 'topics mixed'}`,
       rows: [
         row('ceiling: bodies from memory', ceilings, ceilings, dynamic),
         row('forwarder: from Kafka', forwarded, ceilings, dynamic),

@@ -117,7 +117,7 @@ export class PartitionReader {
     const { signal } = this.#ending
     await this.#deps.after
     while (!signal.aborted && this.#queue.length > 0) {
-      await this.#deps.handlers.room?.(signal)
+      await this.#deps.handlers.room?.(signal, this.#queue[0]?.baseMs ?? 0)
       if (!signal.aborted) await this.#deliver(this.#nextBatches())
     }
     if (signal.aborted || this.#endReadAtMs === undefined || this.delivered < this.position) return

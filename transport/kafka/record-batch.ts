@@ -145,6 +145,8 @@ function writeBytes(buffer: Buffer, start: number, bytes: Uint8Array): number {
 export interface WireBatch {
   readonly baseOffset: number
   readonly lastOffset: number
+  /** The first record's time, as its sender gave it. */
+  readonly baseMs: number
   readonly bytes: Buffer
 }
 
@@ -156,21 +158,21 @@ export function splitBatches(bytes: Buffer): WireBatch[] {
     if (end > bytes.length) break
     const baseOffset = Number(bytes.readBigInt64BE(at))
     const lastOffset = baseOffset + bytes.readInt32BE(at + 23)
-    batches.push({ baseOffset, lastOffset, bytes: bytes.subarray(at, end) })
+    const baseMs = Number(bytes.readBigInt64BE(at + 27))
+    batches.push({ baseOffset, lastOffset, baseMs, bytes: bytes.subarray(at, end) })
     at = end
   }
   return batches
 }
 
 /** The batch's records from offset `from` on; none for a transaction's marker. Throws where the bytes are damaged. */
-export function decodeBatch({ baseOffset, bytes }: WireBatch, from: number): WireRecord[] {
+export function decodeBatch({ baseOffset, baseMs, bytes }: WireBatch, from: number): WireRecord[] {
   if (bytes.readInt8(16) !== magic) throw new Error(`a record batch has the unknown format ${bytes.readInt8(16)}`)
   if (crc32c(bytes.subarray(21)) !== bytes.readUInt32BE(17))
     throw new Error('a record batch does not match its checksum')
   const attributes = bytes.readInt16BE(21)
   if ((attributes & 0x20) !== 0) return []
   const isAppendTime = (attributes & 0x08) !== 0
-  const baseMs = Number(bytes.readBigInt64BE(27))
   const appendMs = Number(bytes.readBigInt64BE(35))
   const plain = decompress(attributes & 7, bytes.subarray(headerBytes))
   const records: WireRecord[] = []

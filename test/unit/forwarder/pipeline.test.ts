@@ -194,6 +194,33 @@ describe('the forwarder', () => {
     await stop()
   })
 
+  test('writes what it has in the order of time, and commits in that of offsets', async () => {
+    const gate = Promise.withResolvers<void>()
+    const writes: string[][] = []
+    const { pipeline, signal, stop } = pipelineOf(async (items) => {
+      writes.push(items.map(({ id }) => id))
+      await gate.promise
+      return items.map(() => stored)
+    })
+    const at = (offset: number, second: number) =>
+      record(
+        offset,
+        JSON.stringify({ '@timestamp': `2026-11-24T00:00:0${second}.000Z`, event: { id: `e${offset}`, dataset: 'd' } }),
+      )
+    await pipeline.take(batch(at(0, 9)), signal)
+    await new Promise(setImmediate)
+    await pipeline.take(batch(at(1, 5), at(2, 7)), signal)
+    await pipeline.take({ ...batch(at(3, 4), at(4, 6)), partition: 1 }, signal)
+    gate.resolve()
+    await pipeline.drained(signal)
+    expect(writes).toEqual([['e0'], ['e3', 'e1', 'e4', 'e2']])
+    expect(pipeline.due()).toEqual([
+      { topic: 'APP', partition: 0, offset: 3 },
+      { topic: 'APP', partition: 1, offset: 5 },
+    ])
+    await stop()
+  })
+
   test('waits for what is being written when a partition is taken away, and leaves the rest of it', async () => {
     const gate = Promise.withResolvers<void>()
     const written: string[] = []
@@ -247,11 +274,11 @@ describe('the size of a write', () => {
   const full = { documents: 1000, tookMs: 100, wasPushedBack: false }
   test.each([
     ['halves when the store pushes back', 1000, { wasPushedBack: true }, 500],
-    ['grows by a step when a full one went well', 1000, {}, 1250],
+    ['grows by a step when a full one went well', 1000, {}, 1500],
     ['stays when it was not full', 1000, { documents: 30 }, 1000],
     ['shrinks when its answer takes long', 1000, { tookMs: 5000 }, 750],
     ['never falls below fifty', 60, { wasPushedBack: true }, 50],
-    ['never grows beyond two thousand', 2000, { documents: 2000 }, 2000],
+    ['never grows beyond four thousand', 4000, { documents: 4000 }, 4000],
   ])('%s', (_, documents, result, expected) => {
     expect(nextBulkSize({ documents }, { ...full, ...result })).toEqual({ documents: expected })
   })

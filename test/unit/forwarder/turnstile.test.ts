@@ -7,8 +7,8 @@ const tick = () => new Promise<void>((resolve) => void setImmediate(resolve))
 function room() {
   const inside: string[] = []
   const turnstile = new Turnstile(() => inside.length < 2)
-  const enter = (name: string, signal = new AbortController().signal) =>
-    turnstile.enter(signal).then(() => {
+  const enter = (name: string, { signal = new AbortController().signal, firstMs = 0 } = {}) =>
+    turnstile.enter(signal, firstMs).then(() => {
       if (!signal.aborted) inside.push(name)
     })
   return { inside, turnstile, enter }
@@ -25,11 +25,42 @@ test('many who wait for the same room come in one by one, in their order, and no
   expect(inside).toEqual(['b', 'c'])
 })
 
+test('who brings the oldest goes first', async () => {
+  const { inside, turnstile, enter } = room()
+  inside.push('x', 'y')
+  void enter('new', { firstMs: 300 })
+  void enter('oldest', { firstMs: 100 })
+  void enter('old', { firstMs: 200 })
+  inside.length = 0
+  turnstile.turn()
+  for (let turn = 0; turn < 6; turn++) await tick()
+  expect(inside).toEqual(['oldest', 'old'])
+})
+
+test('who brings the newest comes in all the same while others bring what is old for ever', async () => {
+  const inside: string[] = []
+  let isOpen = false
+  const turnstile = new Turnstile(() => isOpen)
+  const { signal } = new AbortController()
+  const enter = async (name: string, firstMs: number) => {
+    await turnstile.enter(signal, firstMs)
+    inside.push(name)
+    if (inside.length < 50) void enter(name, firstMs)
+  }
+  for (const name of ['a', 'b']) void enter(name, 0)
+  void enter('new', 1000)
+  isOpen = true
+  turnstile.turn()
+  for (let turn = 0; turn < 60; turn++) await tick()
+  expect(inside.filter((name) => name === 'new').length).toBeGreaterThan(0)
+  expect(inside.filter((name) => name === 'new').length).toBeLessThan(inside.length / 10)
+})
+
 test('who waits no longer keeps no one else waiting', async () => {
   const { inside, turnstile, enter } = room()
   inside.push('x', 'y')
   const leaving = new AbortController()
-  const left = enter('a', leaving.signal)
+  const left = enter('a', { signal: leaving.signal })
   void enter('b')
   leaving.abort()
   await left
@@ -41,5 +72,5 @@ test('who waits no longer keeps no one else waiting', async () => {
 
 test('who was gone before does not wait', async () => {
   const { enter } = room()
-  await enter('a', AbortSignal.abort())
+  await enter('a', { signal: AbortSignal.abort() })
 })

@@ -8,13 +8,19 @@ const tick = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** A batch of two records from offset 0 on, as a fetch brings it. */
 function fetched(): Buffer {
-  const record = (value: string) => ({ key: Buffer.from('k'), value: Buffer.from(value), headers: [], timestampMs: 0 })
+  const record = (value: string) => ({
+    key: Buffer.from('k'),
+    value: Buffer.from(value),
+    headers: [],
+    timestampMs: 1234,
+  })
   return encodeBatch([record('a'), record('b')], 'zstd', { id: -1n, epoch: -1, sequence: -1 })
 }
 
 /** A reader whose handler has room when it is told so. */
 function reader() {
   const taken: string[] = []
+  const asked: number[] = []
   const room = Promise.withResolvers<void>()
   const given = new PartitionReader(
     {
@@ -24,7 +30,8 @@ function reader() {
       onRoom: () => {},
       after: undefined,
       handlers: {
-        room: (signal) => {
+        room: (signal, firstMs) => {
+          asked.push(firstMs)
           signal.addEventListener('abort', () => room.resolve())
           return room.promise
         },
@@ -34,7 +41,7 @@ function reader() {
     0,
     undefined,
   )
-  return { given, taken, room }
+  return { given, taken, room, asked }
 }
 
 test('what was fetched stays as it lies until its reader has room', async () => {
@@ -45,6 +52,15 @@ test('what was fetched stays as it lies until its reader has room', async () => 
   room.resolve()
   await given.ended
   expect([taken, given.lag]).toEqual([['a', 'b'], 0])
+})
+
+test('room is asked for with the time of the first record', async () => {
+  const { given, room, asked } = reader()
+  given.take(fetched(), 2, 0)
+  await tick()
+  room.resolve()
+  await given.ended
+  expect(asked).toEqual([1234])
 })
 
 test('a partition that is taken away waits for no room, and hands nothing on', async () => {
