@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import yargs from 'yargs'
+import { wrongUsage } from './cli/usage.ts'
 import { asCommand, verbs } from './cli/verbs.ts'
 import { ConfigError, ThumpError } from './runtime/errors.ts'
 import { logLevels } from './runtime/log.ts'
@@ -65,7 +66,7 @@ try {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = configExit
   } else if (error instanceof UsageError) {
-    process.stderr.write(`thump: ${error.message}\nRun thump --help for the commands.\n`)
+    process.stderr.write(wrongUsage(error.message, await cli.getHelp()))
     process.exitCode = usageExit
   } else if (error instanceof ThumpError) {
     // Said on purpose and for people; a stack is for mistakes of ours.

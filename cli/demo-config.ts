@@ -1,38 +1,21 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-
-export interface DemoTarget {
-  readonly amqpUrl: string
-  readonly managementUrl: string
-  readonly prometheusUrl?: string
-  readonly logs: readonly string[]
-  readonly account: { readonly username: string; readonly password: string }
-  /** Its own broker: then tracing is on, and the firehose is shown. */
-  readonly isOwn: boolean
-}
+import type { DemoTarget } from './demo-target.ts'
 
 /** Rules that come with the product. */
 const seedRules = join(import.meta.dirname, '../deploy/rules/seed.yaml')
 
-/**
- * The demo's configuration: embedded kinds in its own folder, both rules of the seed. Also written there as thump.yaml,
- * without the password, so that other commands can look at the same data.
- */
-export function demoConfig(dir: string, target: DemoTarget): Record<string, unknown> {
+/** The demo's configuration: embedded kinds in its own folder, the rules of the seed. */
+export function demoConfig(dir: string, target: DemoTarget) {
   const { amqpUrl, managementUrl, prometheusUrl, logs, account, isOwn } = target
-  const shared = {
-    cluster: isOwn ? 'demo' : undefined,
+  return {
+    ...(isOwn && { cluster: 'demo' }),
     dataDir: join(dir, 'data'),
     alerting: { rules: [seedRules], listen: '127.0.0.1:0' },
     health: { listen: '127.0.0.1:0' },
-    log: { level: 'error' },
-  }
-  writeFileSync(join(dir, 'thump.yaml'), `# Written by thump demo at each start.\n${stringify(shared)}`, {
-    mode: 0o640,
-  })
-  return {
-    ...shared,
+    // Of a broker that is not its own the demo must say why it shows nothing.
+    log: { level: isOwn ? 'error' : 'warn' },
     agent: {
       logs: logs.length > 0 ? [{ paths: logs }] : [],
       amqp: { url: amqpUrl, ...account },
@@ -40,4 +23,25 @@ export function demoConfig(dir: string, target: DemoTarget): Record<string, unkn
       firehose: { enabled: isOwn },
     },
   }
+}
+
+/**
+ * The same as a file, so that other commands look at the same data, ask the same alerter and check the same broker: with the
+ * alerter's real port. The password of the demo's own broker, fresh at each start, lies beside it; that of the user's own is
+ * written nowhere.
+ */
+export function writeDemoFile(dir: string, target: DemoTarget, alertingPort: number): string {
+  const { agent, alerting, ...rest } = demoConfig(dir, target)
+  const { password, ...amqp } = agent.amqp
+  const passwordFile = join(dir, 'password')
+  rmSync(passwordFile, { force: true })
+  if (target.isOwn) writeFileSync(passwordFile, password, { mode: 0o600 })
+  const file = join(dir, 'thump.yaml')
+  const shared = {
+    ...rest,
+    agent: { ...agent, amqp: { ...amqp, ...(target.isOwn && { passwordFile }) } },
+    alerting: { ...alerting, listen: `127.0.0.1:${alertingPort}` },
+  }
+  writeFileSync(file, `# Written by thump demo at each start.\n${stringify(shared)}`, { mode: 0o640 })
+  return file
 }

@@ -1,17 +1,18 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { startDemoBroker } from '../demo/demo-broker.ts'
 import { runWorkload, type WorkloadRequest } from '../demo/workload.ts'
 import type { ThumpEvent } from '../event/event.ts'
 import type { Shutdown } from '../runtime/shutdown.ts'
 import { type Context, type GlobalArgs, loadContext } from './context.ts'
-import { type DemoTarget, demoConfig } from './demo-config.ts'
+import { demoConfig, writeDemoFile } from './demo-config.ts'
+import { type DemoTarget, isBrokerUrl, targetOf } from './demo-target.ts'
 import { createNews } from './event-view.ts'
 import { followEvents } from './follow.ts'
 import { formatEvent } from './format-event.ts'
 import { runRole } from './run-role.ts'
-import { startEverything } from './up.ts'
+import { type Everything, startEverything } from './up.ts'
 
 interface DemoArgs extends GlobalArgs {
   readonly url?: string
@@ -31,7 +32,14 @@ export const command: CommandModule<GlobalArgs, DemoArgs> = {
       .option('workload', { type: 'boolean', describe: 'Make things happen on the broker of --url as well' })
       .option('dir', { type: 'string', default: '.thump', describe: 'Where the demo keeps its broker and its data' })
       .example('$0 demo', 'a private RabbitMQ, a sample workload, events and alerts as they come')
-      .example('$0 demo --url amqp://mon:…@127.0.0.1', 'watch a broker of yours; nothing is changed on it') as never,
+      .example(
+        '$0 demo --url amqp://mon:…@127.0.0.1',
+        'watch a broker of yours; all it makes there is its queue mon.events',
+      )
+      // What was given is not repeated: a password may stand in it.
+      .check(
+        ({ url }) => isBrokerUrl(url) || '--url is not a broker: write it as amqp://user:password@host:5672',
+      ) as never,
   handler: async (argv) => {
     const dir = makeDemoDir(resolve(argv.dir))
     const say = (line: string) => void process.stdout.write(`thump: ${line}\n`)
@@ -40,11 +48,13 @@ export const command: CommandModule<GlobalArgs, DemoArgs> = {
     await runRole(early, async (shutdown) => {
       const { target, workload } = argv.url === undefined ? await ownBroker(dir, say, shutdown) : given(argv.url, argv)
       const context = loadContext(argv, demoConfig(dir, target))
-      await start(context, shutdown, say)
+      const { alerting } = await start(context, shutdown)
+      const file = writeDemoFile(dir, target, alerting.port)
       if (workload) startWorkload(workload, shutdown)
-      say(
-        `searching works beside it: npx thump events --config ${join(dir, 'thump.yaml')} 'amqp.operation: queue.delete'`,
-      )
+      say('watching; routine log lines are stored like all others, and left out below')
+      say('beside it, in another terminal:')
+      for (const verb of ["events 'amqp.operation: queue.delete'", 'alerts list', 'doctor'])
+        say(`  ${program()} ${verb} --config ${relative('.', file)}`)
       say('Ctrl-C stops all it started')
     })
   },
@@ -63,6 +73,15 @@ interface Watched {
   readonly workload?: WorkloadRequest
 }
 
+/** A clone's program is on nobody's path. */
+function program(): string {
+  return process.argv[1]?.endsWith('.ts') ? 'npx thump' : 'thump'
+}
+
+function given(url: string, { workload }: DemoArgs): Watched {
+  return { target: targetOf(url), ...(workload === true && { workload: { amqpUrl: url } }) }
+}
+
 async function ownBroker(dir: string, say: (line: string) => void, shutdown: Shutdown): Promise<Watched> {
   const { broker, accounts } = shutdown.own('broker', await startDemoBroker({ dir, onProgress: say }))
   const { amqpUrl, managementUrl, prometheusUrl } = broker
@@ -77,33 +96,13 @@ async function ownBroker(dir: string, say: (line: string) => void, shutdown: Shu
   return { target, workload: { amqpUrl, managementUrl, accounts } }
 }
 
-/** A broker of the user's: watched only, unless a workload was asked for. */
-function given(text: string, { workload }: DemoArgs): Watched {
-  const url = new URL(text)
-  const account = {
-    username: decodeURIComponent(url.username) || 'guest',
-    password: decodeURIComponent(url.password) || 'guest',
-  }
-  url.username = ''
-  url.password = ''
-  const local = '/var/log/rabbitmq'
-  const target = {
-    amqpUrl: url.href,
-    managementUrl: `http://${url.hostname}:15672`,
-    logs: existsSync(local) ? [`${local}/*.log`] : [],
-    account,
-    isOwn: false,
-  }
-  return { target, ...(workload === true && { workload: { amqpUrl: text } }) }
-}
-
-async function start(context: Context, shutdown: Shutdown, say: (line: string) => void): Promise<void> {
+async function start(context: Context, shutdown: Shutdown): Promise<Everything> {
   const { config, out, colour, isTty } = context
   const timezone = config.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
-  const { transport, alerting } = await startEverything(context, shutdown)
+  const everything = await startEverything(context, shutdown)
   const isNews = createNews()
   const following = await followEvents({
-    transport,
+    transport: everything.transport,
     topics: ['APP', 'AMQP', 'THUMP'],
     role: 'demo',
     onEvent: (event) => {
@@ -113,8 +112,7 @@ async function start(context: Context, shutdown: Shutdown, say: (line: string) =
     },
   })
   shutdown.own('live view', following)
-  say('routine log lines are stored like all others, and left out below')
-  say(`watching; alerts are listed at http://127.0.0.1:${alerting.port}/api/v1/alerts`)
+  return everything
 }
 
 /** What nobody looks at live: heartbeats, requests that went well, lines that the catalogue does not know. */

@@ -39,8 +39,10 @@ export function loadConfig(request: LoadRequest, sources: Sources = systemSource
   const problems: Problem[] = []
   const origins = new Map<string, string>()
   const report = (path: readonly PropertyKey[], message: string) => {
+    // An unknown key of `--set a.b=c` is a, which stands in no place of its own.
+    const within = [...origins].filter(([at]) => `${at}.`.startsWith(`${dotted(path)}.`))
     const place =
-      origins.get(dotted(path)) === '--set'
+      within.length > 0 && within.every(([, from]) => from === '--set')
         ? { file: '--set', line: 0, column: 0 }
         : { file: name, ...placeOf(document, lines, path) }
     problems.push({ ...place, path: dotted(path), message, severity: 'error' })

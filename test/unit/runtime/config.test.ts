@@ -74,6 +74,9 @@ test.each([
 test('a value set on the command line wins over the file, and is named in its problem', () => {
   expect(load('cluster: a', { set: ['cluster=b'] }).config.cluster).toBe('b')
   expect(problemsOf('', { set: ['agent.events.enabled=maybe'] })[0]).toMatch(/^--set agent\.events\.enabled: /)
+  expect(problemsOf('', { set: ['agnt.events.enabled=true'] })).toEqual([
+    '--set agnt: unknown key "agnt"; did you mean "agent"?',
+  ])
   expect(problemsOf('', { set: ['nonsense'] })).toEqual(['--set nonsense: write it as --set section.key=value'])
 })
 
