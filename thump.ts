@@ -2,7 +2,7 @@
 import yargs from 'yargs'
 import { wrongUsage } from './cli/usage.ts'
 import { asCommand, verbs } from './cli/verbs.ts'
-import { ConfigError, ThumpError } from './runtime/errors.ts'
+import { ConfigError, isOutside, reasonOf, ThumpError } from './runtime/errors.ts'
 import { logLevels } from './runtime/log.ts'
 import { version } from './runtime/version.ts'
 
@@ -68,9 +68,9 @@ try {
   } else if (error instanceof UsageError) {
     process.stderr.write(wrongUsage(error.message, await cli.getHelp()))
     process.exitCode = usageExit
-  } else if (error instanceof ThumpError) {
-    // Said on purpose and for people; a stack is for mistakes of ours.
-    process.stderr.write(`thump: ${error.message}\n`)
+  } else if (isOutside(error)) {
+    // A stack is for mistakes of ours.
+    process.stderr.write(`thump: ${error instanceof ThumpError ? error.message : reasonOf(error)}\n`)
     process.exitCode = 1
   } else {
     process.stderr.write(`thump: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

@@ -1,5 +1,6 @@
 import { systemClock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
+import { prepareDataDir } from '../runtime/data-dir.ts'
 import { createHealth, type Health, startHealthServer } from '../runtime/health.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import type { Shutdown } from '../runtime/shutdown.ts'
@@ -24,9 +25,10 @@ export interface RoleRuntime {
 /** What every role starts first: its metrics and the health endpoint, so that a role that cannot connect can be asked why. */
 export async function startRuntime(
   role: RoleName,
-  { config, log }: Pick<Context, 'config' | 'log'>,
+  { config, log, file }: Pick<Context, 'config' | 'log' | 'file'>,
   shutdown: Shutdown,
 ): Promise<RoleRuntime> {
+  if (role !== 'forwarder' || config.storage.kind === 'sqlite') prepareDataDir(config.dataDir, file)
   const metrics = createMetrics()
   const health = createHealth()
   const server = await startHealthServer({ listen: healthListen(role, config), health, metrics })

@@ -20,7 +20,7 @@ export interface Everything {
 
 /** All roles in one process: the same code as the single roles, on whatever kinds the configuration names. */
 export async function startEverything(
-  context: Pick<Context, 'config' | 'log'>,
+  context: Pick<Context, 'config' | 'log' | 'file'>,
   shutdown: Shutdown,
 ): Promise<Everything> {
   const { config, log } = context

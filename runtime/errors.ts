@@ -68,3 +68,9 @@ export function reasonOf(error: unknown): string {
   if (deepest instanceof AggregateError && deepest.errors.length > 0) return reasonOf(deepest.errors[0])
   return deepest instanceof Error ? deepest.message || deepest.name : String(deepest)
 }
+
+/** Is it no mistake of ours: said on purpose, or the system's answer (a connection refused, a disk that is full)? */
+export function isOutside(error: unknown, depth = 0): boolean {
+  if (!(error instanceof Error) || depth > 5) return false
+  return error instanceof ThumpError || 'syscall' in error || isOutside(error.cause, depth + 1)
+}

@@ -1,6 +1,6 @@
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino'
 import { PinoPretty } from 'pino-pretty'
-import { reasonOf, ThumpError } from './errors.ts'
+import { isOutside, reasonOf } from './errors.ts'
 
 /** Message = a constant lowercase phrase; data in fields; an error under `err`. */
 export type Logger = PinoLogger
@@ -36,12 +36,6 @@ function errorInLog(error: Error): unknown {
   const message = error.message.includes(reason) ? error.message : `${error.message}: ${reason}`
   const { code } = error as NodeJS.ErrnoException
   return { type: error.name, ...(code !== undefined && { code }), message }
-}
-
-/** Said on purpose, or the system's answer: a connection refused, a disk that is full. */
-function isOutside(error: unknown, depth = 0): boolean {
-  if (!(error instanceof Error) || depth > 5) return false
-  return error instanceof ThumpError || 'syscall' in error || isOutside(error.cause, depth + 1)
 }
 
 export function createLogger({ level, format, colour, destination }: LogOptions): Logger {

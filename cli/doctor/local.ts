@@ -4,6 +4,7 @@ import { checkRuleFiles } from '../../alerting/check-files.ts'
 import { expandGlobs } from '../../alerting/expand-globs.ts'
 import { readRuleFiles } from '../../alerting/rule-files.ts'
 import { systemClock } from '../../runtime/clock.ts'
+import { makeDataDir } from '../../runtime/data-dir.ts'
 import { reasonOf } from '../../runtime/errors.ts'
 import { Secret } from '../../runtime/config/secret.ts'
 import type { Context } from '../context.ts'
@@ -24,8 +25,8 @@ export function checkDataDir({ config }: Context): Promise<Finding[]> {
       free < leastFreeBytes ? warn('data', text, `free space on the disk of ${dataDir}`) : ok('data', text),
     ])
   } catch (error) {
-    const fix = `install -d -o "$(id -un)" -m 750 ${dataDir}`
-    return Promise.resolve([fail('data', `${dataDir} cannot be written: ${reasonOf(error)}`, fix)])
+    const text = `${dataDir} cannot be written: ${reasonOf(error)}`
+    return Promise.resolve([fail('data', text, makeDataDir(dataDir))])
   }
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,6 +36,23 @@ test.each(['health.listen', 'alerting.listen'])(
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr: `thump: ${key}: port ${port} of 127.0.0.1 is taken, perhaps by another thump. \`ss -ltnp 'sport = :${port}'\` names who has it; another address: --set ${key}=HOST:PORT\n`,
+    })
+  },
+)
+
+test.each(['up', 'alerting'])(
+  'thump %s names a data folder that it cannot use, with the command that makes it, and exits 78',
+  async (role) => {
+    const file = join(folder(), 'file')
+    writeFileSync(file, '')
+    const transport = role === 'up' ? {} : { transport: { kind: 'kafka' } }
+    const config = { ...transport, dataDir: join(file, 'data'), health: { listen: '127.0.0.1:0' } }
+    const { code, stderr } = await thump([role, '--log-level', 'silent'], { config: JSON.stringify(config) })
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: expect.stringMatching(
+        /^\S+thump.yaml dataDir: \S+ cannot be used: ENOTDIR: .*\. To make it: sudo install -d -o "\$\(id -un\)" -m 750 \S+\n$/,
+      ) as string,
     })
   },
 )
