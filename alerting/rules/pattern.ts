@@ -21,7 +21,8 @@ export function checkPattern(pattern: unknown): { message: string; code: string 
     RE2JS.compile(pattern)
     return undefined
   } catch (error) {
-    return { message: `${error instanceof Error ? error.message : String(error)}`, code: 'regex' }
+    const why = (error instanceof Error ? error.message : String(error)).replace('error parsing regexp: ', '')
+    return { message: `this is no pattern of RE2: ${why}`, code: 'regex' }
   }
 }
 

@@ -93,7 +93,9 @@ export function checkRules({ config }: Context): Promise<Finding[]> {
     return Promise.resolve([
       warn(
         'rules',
-        `no rule at ${config.alerting.rules.join(', ')}`,
+        config.alerting.rules.length === 0
+          ? 'alerting.rules is empty: only the built-in rules run'
+          : `no rule at ${config.alerting.rules.join(', ')}: only the built-in rules run`,
         'copy files of deploy/rules/ there (docs/rule-pack.md)',
       ),
     ])
