@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Broker } from '../../demo/broker/start-broker.ts'
@@ -10,6 +9,7 @@ import { eventually } from '../servers/eventually.ts'
 import { startKafka } from '../servers/kafka.ts'
 import { type RabbitmqVersion, startRabbitmq } from '../servers/rabbitmq.ts'
 import type { ThumpProcess } from '../servers/run-thump.ts'
+import { cpuMs } from './process-use.ts'
 import { runInstalled } from './run-installed.ts'
 import type { BenchTable } from './bench.ts'
 
@@ -64,13 +64,13 @@ async function measure(
     await load(broker, rate, mode === 'thump as shipped' ? guardS : warmS)
     // What waits of that must not count for what comes.
     const readBefore = reader ? await settled(reader) : 0
-    const before = { broker: cpuSeconds(broker.pid()), reader: reader ? cpuSeconds(reader.pid) : 0 }
+    const before = { broker: cpuMs([broker.pid()]) / 1000, reader: reader ? cpuMs([reader.pid]) / 1000 : 0 }
     const { sent, perSecond } = await load(broker, rate, seconds)
-    const brokerS = cpuSeconds(broker.pid()) - before.broker
+    const brokerS = cpuMs([broker.pid()]) / 1000 - before.broker
     const row: Row = { 'messages/s': perSecond, 'broker µs a message': (brokerS / sent) * 1e6 }
     if (!reader) return { ...row, 'reader µs a trace': '', 'traces read': '' }
     const read = (await settled(reader)) - readBefore
-    const readerS = cpuSeconds(reader.pid) - before.reader
+    const readerS = cpuMs([reader.pid]) / 1000 - before.reader
     return {
       ...row,
       'reader µs a trace': read > 0 ? (readerS / read) * 1e6 : '',
@@ -165,12 +165,4 @@ async function settled({ read }: Reader): Promise<number> {
     },
     { what: 'every trace read' },
   ).then(({ now }) => now)
-}
-
-/** User and system time of a process so far. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
 }

@@ -1,14 +1,13 @@
 import { connect } from 'amqplib'
-import { readFileSync } from 'node:fs'
 import { queueKey, readManagement, readPrometheus } from '../../agent/sources/resources/queue-readings.ts'
 import type { Broker } from '../../demo/broker/start-broker.ts'
 import { Secret } from '../../runtime/config/secret.ts'
 import { type RabbitmqVersion, startRabbitmq } from '../servers/rabbitmq.ts'
 import type { Bench, BenchTable } from './bench.ts'
+import { cpuMs } from './process-use.ts'
 
 const queues = 5000
 const readings = 10
-const ticksPerSecond = 100
 
 /** What reading 5,000 queues costs the broker, by each way there is: `npm run bench -- resources [3.10|4.0]`. */
 const bench: Bench = async ([version = '4.0']) => {
@@ -53,20 +52,14 @@ async function declareQueues(broker: Broker): Promise<void> {
 async function measure(broker: Broker, what: string, read: () => Promise<ReadonlyMap<string, unknown>>) {
   const found = (await read()).size
   if (found < queues) throw new Error(`${what}: only ${found} queues`)
-  const [cpuBefore, startedMs] = [cpuSeconds(broker.pid()), performance.now()]
+  const [cpuBefore, startedMs] = [cpuMs([broker.pid()]), performance.now()]
   for (let n = 0; n < readings; n++) await read()
   const tookMs = performance.now() - startedMs
-  const cpuMs = (cpuSeconds(broker.pid()) - cpuBefore) * 1000
+  const usedMs = cpuMs([broker.pid()]) - cpuBefore
   return {
     'read by': what,
     'ms a reading': Math.round(tookMs / readings),
-    'broker CPU ms a reading': Math.round(cpuMs / readings),
-    'of one core at 15 s, %': Math.round((cpuMs / readings / 15_000) * 1000) / 10,
+    'broker CPU ms a reading': Math.round(usedMs / readings),
+    'of one core at 15 s, %': Math.round((usedMs / readings / 15_000) * 1000) / 10,
   }
-}
-
-/** User and system time of a process so far. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
