@@ -39,7 +39,7 @@ test('an address that is no broker is wrong usage, and is not repeated: a passwo
   expect({ code, stderr }).toEqual({
     code: 2,
     stderr:
-      'thump: --url is not a broker: write it as amqp://user:password@host:5672\nRun thump --help for the commands.\n',
+      'thump: --url is not a broker: write it as amqp://user:password@host:5672\nRun thump demo --help for its options.\n',
   })
   expect(stdout).toBe('')
 })
