@@ -2,26 +2,11 @@ import type { Watch } from '../parse/formats/pair-scan.ts'
 import { machineName } from './emails.ts'
 import { bytesEndWithSecretWord, isKeyEnd, special, specialPairs, specialSeconds } from './secret-signs.ts'
 
-/** What a byte may begin or end; most do nothing and are passed over. */
-const separator = 1
-const at = 2
-const slash = 3
-const high = 4
-
-const kinds = new Uint8Array(256)
-for (let code = 0; code < 256; code++) kinds[code] = kindOf(code)
-
-function kindOf(code: number): number {
-  const text = String.fromCharCode(code)
-  if (code >= 128 || code === 0) return high
-  if (/[=:,]/.test(text)) return separator
-  if (text === '@') return at
-  return text === '/' ? slash : 0
-}
-
 const specialAtStart = new RegExp(`^${special}`, 'i')
 const domain = /^[A-Za-z0-9-]+\.[A-Za-z0-9.-]*[A-Za-z]{2}/
-const webhook = 'hooks.slack.com/services'
+const webhook = new TextEncoder().encode('hooks.slack.com/services')
+/** Where in it pairs stand that are seldom elsewhere: `m/` and `/s`, at an even place and at an odd one. */
+const webhookPairs = [14, 15]
 
 /** Every line takes the careful way. */
 export const watchAll: Watch = { concerns: () => true, look: () => true }
@@ -33,58 +18,74 @@ export const watchAll: Watch = { concerns: () => true, look: () => true }
 export function createMaskWatch(builtin: readonly string[]): Watch {
   const on = new Set(builtin)
   if (on.has('passports') || on.has('licences') || on.has('accounts')) return watchAll
-  const hasSecrets = on.has('secrets')
-  const isWatched = new Uint8Array(5)
-  isWatched[high] = 1
-  isWatched[at] = on.has('emails') ? 1 : 0
-  isWatched[separator] = isWatched[slash] = hasSecrets ? 1 : 0
-  const concernsByte = (byte: number) => isWatched[kinds[byte] as number] === 1
-  const isSpecial = (first: number, second: number) =>
-    specialPairs[first * 256 + second] === 1 || specialSeconds[first * 256 + second] === 1 || second === backslash
-  const lookAt = (bytes: Uint8Array, start: number, index: number, end: number): boolean => {
-    const kind = kinds[bytes[index] as number] as number
-    if (isWatched[kind] !== 1) return false
-    if (kind === high) return true
-    return kind === at ? isAddress(bytes, start, index, end) : isSecret(kind, bytes, start, index, end)
-  }
-  // What stands before a second byte is known: most say that it ends nothing.
-  const concernsSecond = (first: number, second: number) => {
-    const kind = kinds[second]
-    if (kind === separator && !isKeyEnd(first)) return false
-    // `//` or `services/`
-    return concernsByte(second) && (kind !== slash || first === 0x2f || first === 0x73)
-  }
-  const reasons = pairTable(
-    (first, second) =>
-      (concernsByte(first) ? firstByte : 0) |
-      (concernsSecond(first, second) ? secondByte : 0) |
-      (hasSecrets && isSpecial(first, second) ? aBeginning : 0),
-  )
-  const reasonsOf = (first: number, second: number) => reasons[first * 256 + second] as number
+  const reasons = reasonsOf(on.has('secrets'), on.has('emails'))
+  const concerns = (first: number, second: number) => reasons[first * 256 + second] as number
   return {
-    concerns: (first, second) => reasonsOf(first, second) !== 0,
+    concerns: (first, second) => concerns(first, second) !== 0,
     look(bytes, start, index, end) {
       // Before the memory's first byte there is none.
-      const why = reasonsOf(index < 0 ? 0 : (bytes[index] as number), bytes[index + 1] ?? 0)
+      const why = concerns(index < 0 ? 0 : (bytes[index] as number), bytes[index + 1] ?? 0)
       return (
-        ((why & firstByte) !== 0 && index >= start && lookAt(bytes, start, index, end)) ||
-        ((why & secondByte) !== 0 && index + 1 < end && lookAt(bytes, start, index + 1, end)) ||
-        ((why & aBeginning) !== 0 && bearsSpecial(bytes, start, index, end))
+        ((why & separatorSecond) !== 0 && index >= start && bytesEndWithSecretWord(bytes, start, index + 1)) ||
+        ((why & separatorFirst) !== 0 && isNameBefore(bytes, start, index)) ||
+        ((why & aBeginning) !== 0 && bearsSpecial(bytes, start, index, end)) ||
+        ((why & aSlash) !== 0 && isUrl(bytes, start, index, end)) ||
+        ((why & anAt) !== 0 && isAddressIn(bytes, start, index, end)) ||
+        ((why & unknown) !== 0 && isUnknownIn(bytes, start, index, end))
       )
     },
     ...((on.has('cards') || on.has('rrn') || on.has('phones')) && { rows: { leastDigits: 9, look: endOfDigits } }),
   }
 }
 
-const backslash = 0x5c
+/** Why a pair is looked at: most are for nothing, and passed over. */
+const unknown = 1
+const anAt = 2
+const separatorFirst = 4
+const separatorSecond = 8
+const aSlash = 16
+const aBeginning = 32
 
-/** Why a pair is looked at: for a byte of it, or as part of how a secret begins. */
-const firstByte = 1
-const secondByte = 2
-const aBeginning = 4
+const [slash, colon, at, backslash] = [0x2f, 0x3a, 0x40, 0x5c]
+const isSeparator = (byte: number) => byte === 0x3d || byte === colon || byte === 0x2c
+const isUnknown = (byte: number) => byte >= 128 || byte === 0
 
-function pairTable(worth: (first: number, second: number) => number): Uint8Array {
-  return Uint8Array.from({ length: 1 << 16 }, (_, pair) => worth(pair >> 8, pair & 255))
+function reasonsOf(hasSecrets: boolean, hasEmails: boolean): Uint8Array {
+  return Uint8Array.from({ length: 1 << 16 }, (_, pair) => {
+    const [first, second] = [pair >> 8, pair & 255]
+    return (
+      (isUnknown(first) || isUnknown(second) ? unknown : 0) |
+      (hasEmails && (first === at || second === at) ? anAt : 0) |
+      (hasSecrets ? secretReasons(pair, first, second) : 0)
+    )
+  })
+}
+
+function secretReasons(pair: number, first: number, second: number): number {
+  return (
+    (isSeparator(first) ? separatorFirst : 0) |
+    (isSeparator(second) && isKeyEnd(first) ? separatorSecond : 0) |
+    (second === slash && (first === slash || first === colon) ? aSlash : 0) |
+    (webhookPairs.some((place) => webhook[place] === first && webhook[place + 1] === second) ? aSlash : 0) |
+    (specialPairs[pair] === 1 || specialSeconds[pair] === 1 || second === backslash ? aBeginning : 0)
+  )
+}
+
+function isNameBefore(bytes: Uint8Array, start: number, index: number): boolean {
+  return index > start && isKeyEnd(bytes[index - 1] as number) && bytesEndWithSecretWord(bytes, start, index)
+}
+
+function isUnknownIn(bytes: Uint8Array, start: number, index: number, end: number): boolean {
+  return (
+    (index >= start && isUnknown(bytes[index] as number)) || (index + 1 < end && isUnknown(bytes[index + 1] as number))
+  )
+}
+
+function isAddressIn(bytes: Uint8Array, start: number, index: number, end: number): boolean {
+  return (
+    (index >= start && bytes[index] === at && isAddress(bytes, start, index, end)) ||
+    (index + 1 < end && bytes[index + 1] === at && isAddress(bytes, start, index + 1, end))
+  )
 }
 
 /** Does a sign begin with the pair at `index`, or one byte before it, or with its second byte? */
@@ -102,14 +103,18 @@ function slice(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', start, end)
 }
 
-function isSecret(kind: number, bytes: Uint8Array, start: number, index: number, end: number): boolean {
-  if (kind === separator) {
-    if (index === start || !isKeyEnd(bytes[index - 1] as number)) return false
-    return bytesEndWithSecretWord(bytes, start, index)
+/** `://`, where a password ends with an @; or a webhook, whose address is the secret. */
+function isUrl(bytes: Uint8Array, start: number, index: number, end: number): boolean {
+  const next = bytes[index + 1] as number
+  if (next === slash) {
+    const isScheme = bytes[index] === colon ? bytes[index + 2] === slash : index > 0 && bytes[index - 1] === colon
+    if (isScheme && hasAt(bytes, index, end)) return true
   }
-  // `://`, where a password ends with an @.
-  if (bytes[index - 1] === 47 && bytes[index - 2] === 58) return hasAt(bytes, index, end)
-  return bytes[index - 1] === 115 && slice(bytes, Math.max(start, index - webhook.length), index) === webhook
+  return webhookPairs.some((place) => index - place >= start && isWebhook(bytes, index - place))
+}
+
+function isWebhook(bytes: Uint8Array, from: number): boolean {
+  return webhook.every((byte, index) => bytes[from + index] === byte)
 }
 
 function hasAt(bytes: Uint8Array, from: number, end: number): boolean {

@@ -28,12 +28,19 @@ export function createNeedleWatch(needles: readonly string[], usual: string): Wa
       anchored.set(pair, [...(anchored.get(pair) ?? []), { needle, offset }])
     }
   }
+  // Each pair's place among the candidates; 0 is none.
+  const candidates = [[], ...anchored.values()]
+  const places = new Uint16Array(1 << 16)
+  for (const [index, pair] of [...anchored.keys()].entries()) places[pair] = index + 1
   return {
     concerns: (first, second) => anchored.has(first * 256 + second),
     look(bytes, start, index, end) {
-      const candidates = index < 0 ? undefined : anchored.get(pairAt(bytes, index))
-      if (candidates)
-        for (const { needle, offset } of candidates) if (isAt(needle, bytes, index - offset, start, end)) return true
+      if (index < 0) return false
+      const few = candidates[places[pairAt(bytes, index)] as number] as readonly Anchored[]
+      for (let at = 0; at < few.length; at++) {
+        const { needle, offset } = few[at] as Anchored
+        if (isAt(needle, bytes, index - offset, start, end)) return true
+      }
       return false
     },
   }
