@@ -48,6 +48,7 @@ export class Recent {
 
   /** The deed nearest in time that this evidence, which names none yet, speaks of. */
   deedOf(evidence: ThumpEvent): ThumpEvent | undefined {
+    if (this.#deeds.length === 0) return undefined
     const atMs = Date.parse(evidence['@timestamp'])
     let best: ThumpEvent | undefined
     let bestMs = Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-import type { Level } from '../../../event/event.ts'
+import type { Level, ThumpEvent } from '../../../event/event.ts'
 import type { TopicName } from '../../../event/topics.ts'
 import type { Framed } from '../../parse/formats/framing.ts'
 import { flagsOf } from './flags.ts'
@@ -30,6 +30,8 @@ interface Head {
   /** The minute that stands in it, by the clock's count; -1 where the time is not the clock's. */
   readonly minute: number
   readonly fractionDigits: number
+  /** Whose code, category and outcome stand in it. */
+  readonly known: ThumpEvent['event'] | undefined
 }
 
 interface Middle {
@@ -42,7 +44,7 @@ const isoAt = '{"@timestamp":"'.length
 const separator = Buffer.from('\n')
 const none: readonly string[] = []
 /** What is longer is rare, and looks at its limit as it is written. */
-const maxPlainBytes = 64 << 10
+export const maxPlainBytes = 64 << 10
 const pidName = '},"rabbitmq":{"pid":"'
 
 /**
@@ -59,8 +61,11 @@ export class LineWriter {
   readonly #middlesWithoutPid = new Map<Level | undefined, Middle>()
   #target: LineTarget | undefined
   #head: Head | undefined
+  /** By code: the heads of recognised lines. */
+  readonly #headsOf = new Map<string, Head>()
   #end = Buffer.alloc(0)
   #endWithoutPid = Buffer.alloc(0)
+  #endOfKnown = Buffer.alloc(0)
   /** Room for all but the message. */
   #fixedBytes = 0
 
@@ -73,17 +78,20 @@ export class LineWriter {
   aim(target: LineTarget): void {
     this.#target = target
     this.#head = undefined
+    this.#headsOf.clear()
     this.#middles.clear()
     this.#middlesWithoutPid.clear()
     this.#end = Buffer.from(`"},${target.tail}${target.idPrefix}`)
     this.#endWithoutPid = Buffer.from(`},${target.tail}${target.idPrefix}`)
+    this.#endOfKnown = Buffer.from(`,${target.tail}${target.idPrefix}`)
     const { length } = Buffer.from(target.idPrefix + target.dataset + target.path + target.tail + target.idPrefix)
     this.#fixedBytes = length + 700
   }
 
   /**
    * `iso` where the clock has not read the line's time as one of the same minute; `isPlain` where no byte of the text needs
-   * an escape. Returns the value's bytes.
+   * an escape; `known`: the event of a recognised line, of which is taken what the bytes do not say (code, whom it speaks
+   * of). Returns the value's bytes.
    */
   write(
     framed: Framed,
@@ -92,6 +100,7 @@ export class LineWriter {
     iso: string | undefined,
     timeMs: number,
     isPlain: boolean,
+    known: ThumpEvent | undefined,
   ): number {
     const target = this.#target
     if (!target) throw new Error('aim comes first')
@@ -99,16 +108,15 @@ export class LineWriter {
     const { out } = packer
     const { texts, bytes, prefix } = framed
     const length = framed.end - framed.start
+    const said = known === undefined ? '' : saidOf(known)
     const isSingle = isPlain && texts.length === 2 && length < maxPlainBytes && framed.kind === 'rabbitmq'
-    packer.begin(
-      target.topic,
-      target.key,
-      this.#fixedBytes + (isSingle ? length : Math.min(maxEventBytes + 16, 6 * length + texts.length * 2)),
-    )
-    const start = out.at
     this.#id.set36(offset)
     this.#offset.set10(offset)
-    this.#writeHead(target, framed, iso)
+    const head = this.#headOf(target, framed, iso, known)
+    const text = isSingle ? length : Math.min(maxEventBytes + 16, 6 * length + texts.length * 2)
+    packer.begin(target.topic, target.key, this.#fixedBytes + head.bytes.length + text + 3 * said.length)
+    const start = out.at
+    this.#writeHead(head, framed, iso)
     let flags = none
     if (isSingle && texts[1] !== texts[0]) {
       out.some(bytes, texts[0] as number, texts[1] as number)
@@ -119,31 +127,40 @@ export class LineWriter {
       if (out.invalidBytes > 0) this.#onInvalidBytes(out.invalidBytes)
       flags = flagsOf(framed, out.invalidBytes > 0, !isWhole)
     }
-    const hasPid = framed.hasPrefix && prefix.pidEnd > prefix.pidStart
+    const hasPid = known === undefined && framed.hasPrefix && prefix.pidEnd > prefix.pidStart
     this.#writeMiddle(target, level, flags, hasPid)
     if (hasPid)
       out.jsonText(bytes, prefix.pidStart, Math.min(prefix.pidEnd, prefix.pidStart + 60), start + maxEventBytes)
-    out.block(hasPid ? this.#end : this.#endWithoutPid)
+    if (known === undefined) out.block(hasPid ? this.#end : this.#endWithoutPid)
+    else this.#writeSaid(said)
     const valueEnd = out.at - target.idPrefix.length
     out.some(this.#id.bytes, this.#id.start, this.#id.end)
     packer.add(valueEnd, timeMs)
     return valueEnd - start
   }
 
-  #writeHead(target: LineTarget, framed: Framed, iso: string | undefined): void {
-    const { out } = this.#packer
-    const { bytes, prefix } = framed
-    const id = this.#id
-    const offset = this.#offset
+  /** The last one of its code, as long as it fits. */
+  #headOf(target: LineTarget, framed: Framed, iso: string | undefined, known: ThumpEvent | undefined): Head {
     const clock = this.#clock
-    let head = this.#head
+    const code = known?.event.code
+    const before = code === undefined ? this.#head : this.#headsOf.get(code)
     const isFitting =
-      head?.idDigits === id.length &&
-      head.sequenceDigits === offset.length &&
+      before?.idDigits === this.#id.length &&
+      before.sequenceDigits === this.#offset.length &&
       (iso === undefined
-        ? head.minute === clock.minute && head.fractionDigits === prefix.fractionDigits
-        : head.isoLength === iso.length)
-    if (!head || !isFitting) this.#head = head = this.#newHead(target, framed, iso)
+        ? before.minute === clock.minute && before.fractionDigits === framed.prefix.fractionDigits
+        : before.isoLength === iso.length) &&
+      (known === undefined || saysTheSame(before.known, known.event))
+    if (before && isFitting) return before
+    const head = this.#newHead(target, framed, iso, known)
+    if (code === undefined) this.#head = head
+    else this.#headsOf.set(code, head)
+    return head
+  }
+
+  #writeHead(head: Head, { bytes, prefix }: Framed, iso: string | undefined): void {
+    const { out } = this.#packer
+    const [id, offset] = [this.#id, this.#offset]
     const start = out.at
     out.block(head.bytes)
     if (iso === undefined) {
@@ -154,7 +171,12 @@ export class LineWriter {
     out.patch(start + head.sequenceAt, offset.bytes, offset.start, offset.end)
   }
 
-  #newHead({ idPrefix, dataset }: LineTarget, { bytes, prefix }: Framed, given: string | undefined): Head {
+  #newHead(
+    { idPrefix, dataset }: LineTarget,
+    { bytes, prefix }: Framed,
+    given: string | undefined,
+    known: ThumpEvent | undefined,
+  ): Head {
     const [id, offset] = [this.#id, this.#offset]
     const iso = given ?? this.#clock.iso(bytes, prefix)
     const beforeId = Buffer.from(`{"@timestamp":"${iso}","event":{"id":"${idPrefix}`)
@@ -168,7 +190,7 @@ export class LineWriter {
         zeros(id.length),
         beforeSequence,
         zeros(offset.length),
-        Buffer.from('},"message":"'),
+        Buffer.from(`${known === undefined ? '' : codeOf(known.event)}},"message":"`),
       ]),
       isoLength: iso.length,
       idAt,
@@ -177,6 +199,7 @@ export class LineWriter {
       sequenceDigits: offset.length,
       minute: given === undefined ? this.#clock.minute : -1,
       fractionDigits: prefix.fractionDigits,
+      known: known?.event,
     }
   }
 
@@ -191,6 +214,20 @@ export class LineWriter {
     }
     if (out.at === before) out.ascii('(empty)')
     return isWhole
+  }
+
+  /** From the end of `log` on. */
+  #writeSaid(said: string): void {
+    const { out } = this.#packer
+    out.ascii('}')
+    if (said !== '{}') {
+      const start = out.at
+      out.text(said)
+      // The object's braces: a comma stands for the first, the last one is still to come.
+      out.patchAscii(start, ',')
+      out.at--
+    }
+    out.block(this.#endOfKnown)
   }
 
   /** Up to the pid's digits, where it has one. */
@@ -217,4 +254,22 @@ export class LineWriter {
     out.at = start + middle.offsetAt + middle.offsetDigits
     out.ascii(`,"flags":${JSON.stringify(flags)}${hasPid ? pidName : ''}`)
   }
+}
+
+/** What a recognised line's event has besides: from the line's text, or known of the connection it speaks of. */
+function saidOf({ rabbitmq, user, source, client }: ThumpEvent): string {
+  return JSON.stringify({ rabbitmq, user, source, client })
+}
+
+/** Is what a head says of the line, beside its place and time, what this one's does? */
+function saysTheSame(head: ThumpEvent['event'] | undefined, { category = [], outcome }: ThumpEvent['event']): boolean {
+  const before = head?.category ?? []
+  if (head?.outcome !== outcome || before.length !== category.length) return false
+  for (let index = 0; index < before.length; index++) if (before[index] !== category[index]) return false
+  return true
+}
+
+/** `,"code":…`: what follows the sequence number. */
+function codeOf({ code, category, outcome }: ThumpEvent['event']): string {
+  return JSON.stringify({ sequence: 0, code, category, outcome }).slice('{"sequence":0'.length, -1)
 }

@@ -11,6 +11,16 @@ export function merge(event: ThumpEvent, fields: Fields, dataset?: string): Thum
   return merged
 }
 
+/** The same for an event that nobody else holds: its own fields are set; what they held before stays as it was. */
+export function mergeInto(event: ThumpEvent, fields: Fields): void {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name]
+    if (value === undefined) continue
+    const old = event[name]
+    event[name] = isObject(old) && isObject(value) ? overlay(old, value) : value
+  }
+}
+
 function overlay(base: object, over: Fields): Record<string, unknown> {
   const result: Record<string, unknown> = { ...base }
   for (const name of Object.keys(over)) {
