@@ -1,6 +1,6 @@
 import type { Watch } from '../parse/formats/pair-scan.ts'
 import { machineName } from './emails.ts'
-import { bytesEndWithSecretWord, isKeyEnd, special, specialPairs, specialSeconds } from './secret-signs.ts'
+import { bytesEndWithSecretWord, isKeyEnd, isSpecialFirst, special, specialPairs, specialSeconds } from './secret-signs.ts'
 
 const specialAtStart = new RegExp(`^${special}`, 'i')
 const domain = /^[A-Za-z0-9-]+\.[A-Za-z0-9.-]*[A-Za-z]{2}/
@@ -21,14 +21,18 @@ export function createMaskWatch(builtin: readonly string[]): Watch {
   const reasons = reasonsOf(on.has('secrets'), on.has('emails'))
   const concerns = (first: number, second: number) => reasons[first * 256 + second] as number
   return {
-    concerns: (first, second) => concerns(first, second) !== 0,
+    concerns: (first, second) => (concerns(first, second) & ~(separatorFirst | goesOn)) !== 0,
+    behind: [
+      { endsWith: isKeyEnd, concerns: (first, second) => (concerns(first, second) & separatorFirst) !== 0 },
+      { endsWith: isSpecialFirst, concerns: (first, second) => (concerns(first, second) & goesOn) !== 0 },
+    ],
     look(bytes, start, index, end) {
       // Before the memory's first byte there is none.
       const why = concerns(index < 0 ? 0 : (bytes[index] as number), bytes[index + 1] ?? 0)
       return (
         ((why & separatorSecond) !== 0 && index >= start && bytesEndWithSecretWord(bytes, start, index + 1)) ||
         ((why & separatorFirst) !== 0 && isNameBefore(bytes, start, index)) ||
-        ((why & aBeginning) !== 0 && bearsSpecial(bytes, start, index, end)) ||
+        ((why & (aBeginning | goesOn)) !== 0 && bearsSpecial(bytes, start, index, end)) ||
         ((why & aSlash) !== 0 && isUrl(bytes, start, index, end)) ||
         ((why & anAt) !== 0 && isAddressIn(bytes, start, index, end)) ||
         ((why & unknown) !== 0 && isUnknownIn(bytes, start, index, end))
@@ -45,6 +49,7 @@ const separatorFirst = 4
 const separatorSecond = 8
 const aSlash = 16
 const aBeginning = 32
+const goesOn = 64
 
 const [slash, colon, at, backslash] = [0x2f, 0x3a, 0x40, 0x5c]
 const isSeparator = (byte: number) => byte === 0x3d || byte === colon || byte === 0x2c
@@ -67,7 +72,8 @@ function secretReasons(pair: number, first: number, second: number): number {
     (isSeparator(second) && isKeyEnd(first) ? separatorSecond : 0) |
     (second === slash && (first === slash || first === colon) ? aSlash : 0) |
     (webhookPairs.some((place) => webhook[place] === first && webhook[place + 1] === second) ? aSlash : 0) |
-    (specialPairs[pair] === 1 || specialSeconds[pair] === 1 || second === backslash ? aBeginning : 0)
+    (specialPairs[pair] === 1 || second === backslash ? aBeginning : 0) |
+    (specialSeconds[pair] === 1 ? goesOn : 0)
   )
 }
 

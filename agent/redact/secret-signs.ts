@@ -10,6 +10,10 @@ const beginnings = 'AKI ASI AIz bea bas eyJ ghp gho ghu ghs ghr glp xox <<0 --- 
 export const specialPairs = pairsOf(0)
 export const specialSeconds = pairsOf(1)
 
+const firsts = new Set(beginnings.flatMap(([letter = '']) => [letter, letter.toUpperCase(), letter.toLowerCase()]))
+
+export const isSpecialFirst = (byte: number): boolean => firsts.has(String.fromCharCode(byte))
+
 function pairsOf(from: number): Uint8Array {
   const pairs = new Uint8Array(65_536)
   for (const text of beginnings) {

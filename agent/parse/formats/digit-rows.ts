@@ -6,9 +6,9 @@ export interface RowWatch {
   readonly look: (bytes: Uint8Array, start: number, index: number, end: number) => number
 }
 
-const isDigit = new Uint8Array(256)
+export const isDigit = new Uint8Array(256)
 /** A digit, or what may stand between two. */
-const isInRow = new Uint8Array(256)
+export const isInRow = new Uint8Array(256)
 for (const letter of '0123456789') isDigit[letter.charCodeAt(0)] = isInRow[letter.charCodeAt(0)] = 1
 for (const gap of ' -.()') isInRow[gap.charCodeAt(0)] = 1
 

@@ -6,7 +6,14 @@ export interface Watch {
   readonly concerns: (first: number, second: number) => boolean
   /** Looks at the pair at `index`, and at what is around it in [start, end). True is a yes. */
   readonly look: (bytes: Uint8Array, start: number, index: number, end: number) => boolean
+  /** Pairs that are worth a look only where the pair before ends so; two such conditions at most. */
+  readonly behind?: readonly Behind[]
   readonly rows?: RowWatch
+}
+
+export interface Behind {
+  readonly endsWith: (byte: number) => boolean
+  readonly concerns: (first: number, second: number) => boolean
 }
 
 export type PairScan = (bytes: Uint8Array, start: number, end: number) => number
@@ -18,10 +25,14 @@ export const needsEscape = 4
 const isEscaped = (byte: number) => byte < 0x20 || byte === 0x22 || byte === 0x5c || byte >= 0x80
 /** The bits of a yes of the second. */
 const all = first | second | needsEscape
+/** A pair's conditions: it is worth a look behind one that has the same bit two places up. */
+const behindBits = [8, 16] as const
+const anyBehind = 8 | 16
+const places = 2
 
 /**
  * Asks two watches in one pass over a range of bytes, two bytes a step: a yes of the first is bit 1, of the second bit 2.
- * The second's yes ends the pass, with all bits set; only the second's rows are looked at.
+ * The second's yes ends the pass, with all bits set; only the second's rows and conditions are looked at.
  */
 export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
   const [{ look: lookFirst }, { look: lookSecond, rows }] = watches
@@ -42,14 +53,17 @@ export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
     }
     const { words, shift } = memory
     let found = 0
+    let before = 0
     const last = (shift + end - 1) >> 1
     for (let place = (shift + start) >> 1; place <= last; place++) {
       const bits = table[words[place] as number] as number
-      if (bits === 0) continue
+      const hit = (bits & all) | ((before >> places) & bits & anyBehind)
+      before = bits
+      if (hit === 0) continue
       const index = 2 * place - shift
-      if ((bits & second) !== 0 && lookSecond(bytes, start, index, end)) return all
-      if ((bits & first) !== 0 && (found & first) === 0 && lookFirst(bytes, start, index, end)) found |= first
-      if ((bits & needsEscape) !== 0 && isEscapedAt(bytes, start, index, end)) found |= needsEscape
+      if ((hit & ~(first | needsEscape)) !== 0 && lookSecond(bytes, start, index, end)) return all
+      if ((hit & first) !== 0 && (found & first) === 0 && lookFirst(bytes, start, index, end)) found |= first
+      if ((hit & needsEscape) !== 0 && isEscapedAt(bytes, start, index, end)) found |= needsEscape
     }
     return hasRow?.(bytes, start, end) === true ? all : found
   }
@@ -81,17 +95,29 @@ function isEscapedAt(bytes: Uint8Array, start: number, index: number, end: numbe
 /** Which of a pair's bytes stands first in memory is the processor's choice. */
 const isLowFirst = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
+const bytesOf = (pair: number) => (isLowFirst ? [pair & 255, pair >> 8] : [pair >> 8, pair & 255]) as [number, number]
+
 /** What two bytes, read as one number, are worth. */
 function tableOf([one, other]: readonly [Watch, Watch]): Uint8Array {
   const table = new Uint8Array(1 << 16)
   for (let pair = 0; pair < table.length; pair++) {
-    const [low, high] = isLowFirst ? [pair & 255, pair >> 8] : [pair >> 8, pair & 255]
+    const [low, high] = bytesOf(pair)
     table[pair] =
       (one.concerns(low, high) ? first : 0) |
       (other.concerns(low, high) ? second : 0) |
-      (isEscaped(low) || isEscaped(high) ? needsEscape : 0)
+      (isEscaped(low) || isEscaped(high) ? needsEscape : 0) |
+      behindOf(other, low, high)
   }
   return table
+}
+
+function behindOf({ behind = [] }: Watch, low: number, high: number): number {
+  let bits = 0
+  for (const [index, bit] of behindBits.entries()) {
+    if (behind[index]?.concerns(low, high) === true) bits |= bit
+    if (behind[index]?.endsWith(high) === true) bits |= bit << places
+  }
+  return bits
 }
 
 const nothing: Watch = { concerns: () => false, look: () => false }
