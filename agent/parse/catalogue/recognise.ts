@@ -1,4 +1,5 @@
 import type { Level, RabbitmqFields, ThumpEvent } from '../../../event/event.ts'
+import { type Captures, capturesOf } from './captures.ts'
 import { connectionContext } from './connection-context.ts'
 import { entries } from './entries.ts'
 import type { Entry } from './entry.ts'
@@ -67,10 +68,19 @@ function hasShape(text: string, shape: string): boolean {
 export function recognise(message: string, _level?: Level): Recognition | undefined {
   const text = message.length > maxText ? message.slice(0, maxText) : message
   for (const entry of candidatesOf(text)) {
-    const found = entry.pattern.exec(text)
-    if (found) return recognition(entry, found.groups ?? {}, text)
+    const captures = capturesIn(entry)
+    const found = captures.pattern.exec(text)
+    if (found) return recognition(entry, captures, found, text)
   }
   return undefined
+}
+
+const known = new Map<Entry, Captures>()
+
+function capturesIn(entry: Entry): Captures {
+  let captures = known.get(entry)
+  if (!captures) known.set(entry, (captures = capturesOf(entry.pattern)))
+  return captures
 }
 
 const numeric = new Set([
@@ -83,12 +93,11 @@ const numeric = new Set([
   'dropped',
   'delivery_tag',
 ])
-/** Groups with a place of their own in the event. */
-const elsewhere = new Set(['aboutNode', 'user', 'target', 'target2', 'queue2'])
 
 function recognition(
   { code, category, outcome }: Entry,
-  groups: Readonly<Record<string, string | undefined>>,
+  { names }: Captures,
+  found: RegExpExecArray,
   text: string,
 ): Recognition {
   const context = connectionContext(text)
@@ -96,27 +105,31 @@ function recognition(
   if (context?.connection !== undefined) rabbitmq.connection = context.connection
   if (context?.vhost !== undefined) rabbitmq.vhost = context.vhost
   if (context?.channel !== undefined) rabbitmq.channel = context.channel
-  for (const name of Object.keys(groups)) {
-    const value = groups[name]
-    if (value === undefined || value === '' || elsewhere.has(name)) continue
-    rabbitmq[name] = numeric.has(name) ? Number(value) : value
+  let user = context?.user
+  let about: { target?: string; target2?: string; queue2?: string; aboutNode?: string } | undefined
+  for (let group = 0; group < names.length; group++) {
+    const [name, value] = [names[group], found[group + 1]]
+    if (name === undefined || value === undefined) continue
+    // Groups with a place of their own in the event.
+    if (name === 'user') user = value
+    else if (isAbout(name)) (about ??= {})[name] = value
+    else if (value !== '') rabbitmq[name] = numeric.has(name) ? Number(value) : value
   }
-  const { aboutNode, user = context?.user, target, target2 = target, queue2 } = groups
+  const { aboutNode, target, target2 = target, queue2 } = about ?? {}
   if (queue2 !== undefined) rabbitmq.queue = queue2
-  const fields: RecognisedFields = {
-    ...((user !== undefined || target2 !== undefined) && {
-      user: {
-        ...(user !== undefined && user !== '' && { name: user }),
-        ...(target2 !== undefined && { target: { name: target2 } }),
-      },
-    }),
-    ...(context?.ip !== undefined && {
-      source: { ip: context.ip, ...(context.port !== undefined && { port: context.port }) },
-    }),
-    ...(context?.client !== undefined && { client: { name: context.client } }),
-    ...(Object.keys(rabbitmq).length > 0 && { rabbitmq }),
-    // In a cluster every node tells of an alarm: the event is about the node that has it.
-    ...(aboutNode !== undefined && { service: { node: { name: aboutNode } } }),
-  }
+  const fields: RecognisedFields = {}
+  if (user !== undefined || target2 !== undefined)
+    fields.user = {
+      ...(user !== undefined && user !== '' && { name: user }),
+      ...(target2 !== undefined && { target: { name: target2 } }),
+    }
+  if (context?.ip !== undefined)
+    fields.source = { ip: context.ip, ...(context.port !== undefined && { port: context.port }) }
+  if (context?.client !== undefined) fields.client = { name: context.client }
+  if (Object.keys(rabbitmq).length > 0) fields.rabbitmq = rabbitmq
+  // In a cluster every node tells of an alarm: the event is about the node that has it.
+  if (aboutNode !== undefined) fields.service = { node: { name: aboutNode } }
   return { code, category: [category], ...(outcome && { outcome }), fields }
 }
+
+const isAbout = (name: string) => name === 'target' || name === 'target2' || name === 'queue2' || name === 'aboutNode'
