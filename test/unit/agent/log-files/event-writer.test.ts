@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { LogInput } from '../../../../agent/sources/log-files/contract.ts'
+import { correlatedCodes, createCorrelator } from '../../../../agent/correlate/correlator.ts'
+import type { KnownConnection } from '../../../../agent/correlate/connections.ts'
+import type { Identity } from '../../../../agent/source.ts'
+import type { LineServices, LogInput } from '../../../../agent/sources/log-files/contract.ts'
 import { createRedactor } from '../../../../agent/redact/redactor.ts'
 import { recognise } from '../../../../agent/parse/catalogue/recognise.ts'
 import { entries } from '../../../../agent/parse/catalogue/entries.ts'
@@ -41,17 +44,43 @@ const redactor = createRedactor({
   builtin: ['secrets', 'cards', 'rrn', 'phones', 'emails'],
   rules: [{ name: 'words', words: ['falcon'], replace: '***' }],
 })
+/** A connection that an event has told of: whom a line speaks of is then known beyond its text. */
+const told: readonly KnownConnection[] = [
+  ['10.0.0.1:41060 -> 10.0.0.2:5672', '큐 client'],
+  ['10.0.0.1:41061 -> 10.0.0.2:5672', 'app of 010-1234-5678'],
+].map(([name = '', client]) => ({
+  name,
+  client,
+  node: 'n',
+  user: 'us"er',
+  vhost: 'v',
+  ip: '10.0.0.1',
+  openedMs: 0,
+  channels: 0,
+}))
+
 /** The product's own look at a line, and nothing of it: then every line is made as an object, recognised and masked. */
 const services = { recognise, redactor, look: createLineLook(createRecognitionWatch(entries), redactor) }
 
 /** What a text becomes: by the template, or by an object where every line is said to need one. */
-function eventsOf(text: string, way: 'bytes' | 'object', firstOffset = 0) {
+function eventsOf(
+  text: string,
+  way: 'bytes' | 'object',
+  firstOffset = 0,
+  { who = identity as Identity, knows = recognise as LineServices['recognise'] } = {},
+) {
+  const correlator = createCorrelator({ identity: who })
+  for (const connection of told) correlator.connections.open(connection)
   const writer = new EventWriter({
     input,
     packer,
-    derived: new RecordPacker(),
-    identity,
+    // Of few records, and of other keys: in the same packs they are seen as well.
+    derived: packer,
+    identity: who,
+    deriver: correlator,
+    derivingCodes: correlatedCodes,
     ...services,
+    recognise: knows,
     ...(way === 'object' && { look: undefined }),
     now: () => 1_700_000_000_000,
     onInvalidBytes: () => {},
@@ -138,6 +167,64 @@ test('an event written by the template is the event made as an object, whatever 
     }),
     { numRuns: 300 },
   )
+})
+
+/** What a catalogue's sample says with other names, numbers and addresses in it, on as many lines, with the prefix or in a report. */
+const saying = fc
+  .tuple(
+    fc.constantFrom(...entries.map(({ sample }) => sample)),
+    fc.constantFrom('', '<0.1.0> ', '<0.12345.6> '),
+    fc.constantFrom('7', '0', '00', '5672', '4111111111111111', '12345678901234567890'),
+    fc.constantFrom("'app'", "'a\"b'", "'caf\u00c3\u00a9'", "'falcon'", "'me@example.com'", "''", "'a b\\c'"),
+    fc.constantFrom(...told.map(({ name }) => name), '[::1]:1 -> [::1]:2', ''),
+    fc.boolean(),
+  )
+  .map(([sample, pid, number, name, address, isReport]) => {
+    let said = sample.replace(/'[^'\n]*'/, () => name).replace(/(?<=[ =])\d+(?![.:\d])/, () => number)
+    if (address !== '') said = said.replace(/\S+:\d+ -> \S+:\d+/, () => `(${address}`.replace(/^\(\(/, '('))
+    if (isReport) return `=ERROR REPORT==== 22-Nov-2026::16:45:37 ===\n${said}\n`
+    const prefix = `2026-11-22 16:45:${String(said.length % 60).padStart(2, '0')}.000123+00:00 [error] ${pid}`
+    return said.split('\n').map((one) => `${prefix}${one}\n`).join('')
+  })
+
+test.each([
+  ['that knows its node', identity],
+  ['that has not learned it yet', { ...identity, node: () => undefined }],
+])(
+  'a recognised line written by the template is the event made as an object, and gives rise to the same, of an agent %s',
+  (_, who) => {
+    fc.assert(
+      fc.property(fc.array(saying, { minLength: 1, maxLength: 8 }), (sayings) => {
+        const whole = sayings.join('')
+        expect(eventsOf(whole, 'bytes', 0, { who })).toEqual(eventsOf(whole, 'object', 0, { who }))
+      }),
+      { numRuns: 300 },
+    )
+  },
+)
+
+test.each(entries)('row $entry $code is recognised on its way through bytes: $sample', ({ sample, code }) => {
+  const prefix = '2026-11-22 16:45:10.000001+00:00 [error] <0.5.0> '
+  const whole = sample.split('\n').map((one) => `${prefix}${one}\n`).join('')
+  const [event] = eventsOf(whole, 'bytes')
+  expect(event?.event.event.code).toBe(code)
+  expect(eventsOf(whole, 'bytes')).toEqual(eventsOf(whole, 'object'))
+})
+
+test('what is known of a line is its own, where the line before had the same code and another outcome', () => {
+  const found = [
+    { category: ['a'], outcome: 'failure' as const },
+    { category: ['a'] },
+    { category: ['a', 'b'] },
+    { category: ['a', 'c'] },
+    {},
+  ]
+  const line = (second: number) => `2026-11-22 16:45:${second}.000001+00:00 [error] ${entries[0]?.sample}\n`
+  const whole = found.map((_, index) => line(10 + index)).join('')
+  let count = 0
+  const knows = () => ({ code: 'same', fields: {}, ...found[count++] })
+  const made = eventsOf(whole, 'bytes', 0, { knows }).map(({ event }) => event.event)
+  expect(made.map(({ category, outcome }) => ({ category, outcome }))).toEqual(found)
 })
 
 test('a record as large as memory pieces is whole, and its neighbours stand in packs of their own', () => {
