@@ -1,6 +1,13 @@
 import type { Watch } from '../parse/formats/pair-scan.ts'
 import { machineName } from './emails.ts'
-import { bytesEndWithSecretWord, isKeyEnd, isSpecialFirst, special, specialPairs, specialSeconds } from './secret-signs.ts'
+import {
+  bytesEndWithSecretWord,
+  isKeyEnd,
+  isSpecialFirst,
+  special,
+  specialPairs,
+  specialSeconds,
+} from './secret-signs.ts'
 
 const specialAtStart = new RegExp(`^${special}`, 'i')
 const domain = /^[A-Za-z0-9-]+\.[A-Za-z0-9.-]*[A-Za-z]{2}/

@@ -16,7 +16,10 @@ for (const gap of ' -.()') isInRow[gap.charCodeAt(0)] = 1
  * Is any row in [start, end) a yes? A row of so many digits covers as many bytes without a break: one byte in so many is
  * looked at, and what is around it only where that may stand in a row.
  */
-export function createRowScan({ leastDigits, look }: RowWatch): (bytes: Uint8Array, start: number, end: number) => boolean {
+export function createRowScan({
+  leastDigits,
+  look,
+}: RowWatch): (bytes: Uint8Array, start: number, end: number) => boolean {
   return (bytes, start, end) => {
     let from = start
     let place = start + leastDigits - 1
@@ -29,7 +32,8 @@ export function createRowScan({ leastDigits, look }: RowWatch): (bytes: Uint8Arr
       while (first > from && isInRow[bytes[first - 1] as number] === 1) first--
       let last = first
       let digits = 0
-      for (; last < end && isInRow[bytes[last] as number] === 1; last++) digits += isDigit[bytes[last] as number] as number
+      for (; last < end && isInRow[bytes[last] as number] === 1; last++)
+        digits += isDigit[bytes[last] as number] as number
       if (digits >= leastDigits && hasYes(bytes, start, first, last, end)) return true
       from = last
       place = last + leastDigits

@@ -15,7 +15,7 @@ test.each(entries)('row $entry $code captures by place what it captures by name:
 
 test.each([
   [/(a)(?<x>b)(?:c)(?<y>d)?/, 'abc'],
-  [/(?<=a)(?<x>b)(?!c)[(?<z>](?<y>\(?)/, 'ab((' ],
+  [/(?<=a)(?<x>b)(?!c)[(?<z>](?<y>\(?)/, 'ab(('],
   [/\((?<x>[^)\]]*)\)/, '(a[b)'],
 ])('%s is read right', (pattern, text) => {
   expect(named(pattern, text)).toEqual({ ...pattern.exec(text)?.groups })
