@@ -1,4 +1,3 @@
-import { type FSWatcher, watch } from 'node:fs'
 import { join } from 'node:path'
 import { selfEvent } from '../../self-events.ts'
 import type { Source, SourceStatus } from '../../source.ts'
@@ -7,6 +6,7 @@ import { createCheckpointFile, type LoadedCheckpoint } from './checkpoint-file.t
 import { defaultTuning, type LogFilesDeps, type LogInput } from './contract.ts'
 import { Descriptors, openFilesLimit } from './descriptors.ts'
 import { EventWriter } from './event-writer.ts'
+import { FolderWatch } from './folder-watch.ts'
 import { Follower } from './follower.ts'
 import type { Generation } from './generation.ts'
 import { compilePatterns, inputOf, type Patterns } from './look.ts'
@@ -55,7 +55,7 @@ class LogFiles implements SourceStatus {
   readonly #packer = new RecordPacker()
   readonly #derived = new RecordPacker()
   readonly #writers = new Map<LogInput, EventWriter>()
-  readonly #watchers = new Map<string, FSWatcher>()
+  readonly #watch = new FolderWatch((folder, kind, name) => this.#hint(folder, kind, name))
   readonly #notices: Notice[] = []
   readonly #loaded: LoadedCheckpoint
   #timer: NodeJS.Timeout | undefined
@@ -147,8 +147,7 @@ class LogFiles implements SourceStatus {
     if (this.#isStopped) return
     this.#isStopped = true
     for (const timer of [this.#timer, this.#lookSoon, this.#dueTimer]) clearTimeout(timer)
-    for (const watcher of this.#watchers.values()) watcher.close()
-    this.#watchers.clear()
+    this.#watch.close()
     this.#sender.pump()
     if (!this.#sender.isIdle) await this.#drained()
     this.#stopping.abort(new Error('log files source is stopping'))
@@ -172,7 +171,7 @@ class LogFiles implements SourceStatus {
     this.#lastTickMs = this.#deps.now()
     try {
       this.#follower.reconcile()
-      this.#watch()
+      this.#watch.follow(this.#reconciler.folders)
     } catch (error) {
       this.#log.error({ err: error }, 'looking at the log files failed')
     }
@@ -287,28 +286,6 @@ class LogFiles implements SourceStatus {
       clearTimeout(this.#timer)
       this.#tick()
     }, 30)
-  }
-
-  /** Watches folders only for haste: what a watcher misses, the next look sees. */
-  #watch(): void {
-    for (const [folder, watcher] of this.#watchers) {
-      if (this.#reconciler.folders.has(folder)) continue
-      watcher.close()
-      this.#watchers.delete(folder)
-    }
-    for (const folder of this.#reconciler.folders) {
-      if (this.#watchers.has(folder)) continue
-      try {
-        const watcher = watch(folder, { persistent: false }, (kind, name) => this.#hint(folder, kind, name))
-        watcher.on('error', () => {
-          watcher.close()
-          this.#watchers.delete(folder)
-        })
-        this.#watchers.set(folder, watcher)
-      } catch {
-        // Not there yet, or out of watches: the look each second does without.
-      }
-    }
   }
 
   #hint(folder: string, kind: string, name: string | null): void {
