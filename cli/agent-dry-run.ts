@@ -5,6 +5,7 @@ import type { CommandModule } from 'yargs'
 import { openIdentity } from '../agent/identity.ts'
 import { openSources } from '../agent/open-sources.ts'
 import type { Emit } from '../agent/source.ts'
+import { globOf } from '../agent/sources/log-files/glob.ts'
 import { compilePatterns, inputOf } from '../agent/sources/log-files/look.ts'
 import { whyUnreadable } from '../agent/sources/log-files/why-unreadable.ts'
 import { encodeEvent } from '../event/encode.ts'
@@ -61,8 +62,9 @@ export const command: CommandModule<GlobalArgs, DryRunArgs> = {
 /** Only this file and all of it, in the way the configuration reads it, else as it is by itself. */
 function agentFor({ agent }: Config, file: string): Config['agent'] {
   const input = inputOf(compilePatterns(agent.logs), file)
-  const [plain] = loadConfig({ base: { agent: { logs: [{ paths: [file] }] } } }).config.agent.logs
-  const whole = { paths: [file], startAt: 'beginning', ignoreOlder: undefined }
+  const paths = [globOf(file)]
+  const [plain] = loadConfig({ base: { agent: { logs: [{ paths }] } } }).config.agent.logs
+  const whole = { paths, startAt: 'beginning', ignoreOlder: undefined }
   const logs = [{ ...(input ?? plain), ...whole }] as Config['agent']['logs']
   return { ...agent, logs, amqp: undefined, resources: { ...agent.resources, enabled: false } }
 }

@@ -37,6 +37,9 @@ export interface Glob {
   readonly pattern: string
 }
 
+/** The pattern of this path alone, whatever letters stand in it. */
+export const globOf = (path: string): string => path.replaceAll(/[*?[{]/g, (letter) => `[${letter}]`)
+
 export function createGlob(pattern: string): Glob {
   const parts = pattern.split('/').filter((part) => part !== '')
   const fixed = parts.findIndex((part) => magic.test(part))
