@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { packagedRules } from '../runtime/packaged.ts'
 import type { DemoTarget } from './demo-target.ts'
 
-/** Rules that come with the product. */
-const seedRules = join(import.meta.dirname, '../deploy/rules/seed.yaml')
+const seedRules = join(packagedRules, 'seed.yaml')
 
 /** The demo's configuration: embedded kinds in its own folder, the rules of the seed. */
 export function demoConfig(dir: string, target: DemoTarget) {

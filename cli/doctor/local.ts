@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { explainPath } from '../../agent/sources/log-files/explain.ts'
 import { checkRuleFiles } from '../../alerting/check-files.ts'
 import { expandGlobs } from '../../alerting/expand-globs.ts'
@@ -6,6 +7,7 @@ import { readRuleFiles } from '../../alerting/rule-files.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { makeDataDir } from '../../runtime/data-dir.ts'
 import { reasonOf } from '../../runtime/errors.ts'
+import { packagedRules } from '../../runtime/packaged.ts'
 import { Secret } from '../../runtime/config/secret.ts'
 import type { Context } from '../context.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
@@ -96,11 +98,17 @@ export function checkRules({ config }: Context): Promise<Finding[]> {
         config.alerting.rules.length === 0
           ? 'alerting.rules is empty: only the built-in rules run'
           : `no rule at ${config.alerting.rules.join(', ')}: only the built-in rules run`,
-        'copy files of deploy/rules/ there (docs/rule-pack.md)',
+        copyPack(config.alerting.rules[0] ?? '/etc/thump/rules.d/*.yaml'),
       ),
     ])
   const text = `${count} rules`
   return Promise.resolve([
     warnings > 0 ? warn('rules', `${text}, ${warnings} warnings`, 'thump rules lint') : ok('rules', text),
   ])
+}
+
+/** The rule pack to where rules are looked for; docs/rule-pack.md says what is in it. */
+function copyPack(pattern: string): string {
+  const folder = dirname(pattern)
+  return `mkdir -p ${folder} && cp -r ${packagedRules}/. ${folder}/`
 }

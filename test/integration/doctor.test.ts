@@ -1,3 +1,4 @@
+import { execSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -152,4 +153,16 @@ test('what is wrong is told with the command that mends it', async () => {
   expect(Object.keys(failed)).toEqual(expect.arrayContaining(['transport', 'storage', 'channels']))
   const plain = found.filter(({ check }) => check === 'secrets').map(({ detail }) => detail.split(' is ')[0])
   expect(plain).toEqual(['agent.amqp.password', 'alerting.channels.hook.url'])
+})
+
+test('without a rule file the command that doctor prints brings the rule pack', async () => {
+  const dir = folder()
+  const config = {
+    dataDir: join(dir, 'data'),
+    agent: { resources: { enabled: false } },
+    alerting: { rules: [join(dir, 'rules.d/*.yaml')] },
+  }
+  const rules = async () => (await doctor(config)).found.find(({ check }) => check === 'rules')
+  execSync((await rules())?.fix ?? '')
+  expect((await rules())?.detail).toMatch(/^[5-9]\d rules/)
 })
