@@ -1,6 +1,5 @@
 import type { Emitted } from '../event/encode.ts'
-import type { PackedRecords } from '../transport/packed-records.ts'
-import type { OutRecord } from '../transport/transport.ts'
+import type { OutRecord, PackedRecords } from '../transport/transport.ts'
 import type { Started } from '../runtime/shutdown.ts'
 
 /** What a source is given to hand its events on. */

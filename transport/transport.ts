@@ -1,6 +1,5 @@
 import type { TopicName } from '../event/topics.ts'
 import type { Started } from '../runtime/shutdown.ts'
-import type { PackedRecords } from './packed-records.ts'
 
 /** How events travel. Two kinds, `kafka` and `embedded`, one conformance suite (test/integration/transport). */
 
@@ -12,6 +11,24 @@ export interface OutRecord {
   readonly headers: Readonly<Record<string, string>>
   /** The event's own time, ms since the epoch; in Kafka one more than an hour old travels under the time of sending. */
   readonly timestampMs: number
+}
+
+/**
+ * Many records of one topic and key in one piece, for sources at speed: no object a record. In `bytes` each record's value
+ * stands before its id, one record behind the other.
+ */
+export interface PackedRecords {
+  readonly topic: TopicName
+  readonly key: string
+  /** What all have in common; each has a header `id` of its own besides. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: Buffer
+  /** Where the first value begins. */
+  readonly start: number
+  /** Two numbers a record: where its value ends, and where its id does. */
+  readonly bounds: Uint32Array
+  /** Kafka's record times, ms since the epoch, whole numbers. */
+  readonly timesMs: Float64Array
 }
 
 /** Why the transport will never take a record: bounded, also the metric label. */
@@ -41,7 +58,7 @@ export interface Producer {
   send(records: readonly OutRecord[], signal: AbortSignal): Promise<SendResult>
   /**
    * The same for records in one piece, where the transport has a shorter way for them. They are counted through for
-   * `rejected`. Their bytes may be written over once it has resolved, not if it rejected.
+   * `rejected`. Their memory may be written over once it has resolved, not if it rejected.
    */
   sendPacked?(packs: readonly PackedRecords[], signal: AbortSignal): Promise<SendResult>
 }

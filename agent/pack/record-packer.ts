@@ -1,8 +1,8 @@
 import { schemaVersion } from '../../event/encode.ts'
 import type { TopicName } from '../../event/topics.ts'
-import type { PackedRecords } from '../../transport/packed-records.ts'
+import type { PackedRecords } from '../../transport/transport.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { type Slab, Slabs } from './slabs.ts'
+import { type Slab, slabRecords, Slabs } from './slabs.ts'
 
 /** Records packed together. `release` gives their memory back: once nobody reads them any more. */
 export interface Packed {
@@ -21,10 +21,10 @@ export class RecordPacker {
   #held: Slab[] = []
   #topic: TopicName = 'APP'
   #key = ''
+  /** Where the pack that is being made begins: its bytes, and which of the slab's records is its first. */
   #start = 0
-  /** Of the pack that is being made: outside of V8's young memory, which would copy them about while they grow. */
-  #bounds = new Uint32Array(2 << 10)
-  #timesMs = new Float64Array(1 << 10)
+  #first = 0
+  /** Of the slab. */
   #count = 0
 
   constructor() {
@@ -39,29 +39,23 @@ export class RecordPacker {
       this.#topic = topic
       this.#key = key
     }
-    if (this.#slab.buffer.length - this.out.at >= most) return
+    if (this.#slab.buffer.length - this.out.at >= most && this.#count < slabRecords) return
     this.#close()
     this.#slabs.release(this.#slab)
     this.#slab = this.#slabs.take(most)
     this.out.use(this.#slab.buffer, 0)
     this.#start = 0
+    this.#first = 0
+    this.#count = 0
   }
 
   /** The record is written: its value up to `valueEnd`, its id from there to the writer's place. */
   add(valueEnd: number, timeMs: number): void {
-    if (this.#count === this.#timesMs.length) this.#grow()
+    const { bounds, timesMs } = this.#slab
     const index = this.#count++
-    this.#bounds[2 * index] = valueEnd
-    this.#bounds[2 * index + 1] = this.out.at
-    this.#timesMs[index] = Math.trunc(timeMs)
-  }
-
-  #grow(): void {
-    const [bounds, timesMs] = [this.#bounds, this.#timesMs]
-    this.#bounds = new Uint32Array(2 * bounds.length)
-    this.#bounds.set(bounds)
-    this.#timesMs = new Float64Array(2 * timesMs.length)
-    this.#timesMs.set(timesMs)
+    bounds[2 * index] = valueEnd
+    bounds[2 * index + 1] = this.out.at
+    timesMs[index] = Math.trunc(timeMs)
   }
 
   /** What was written since the last call. */
@@ -74,19 +68,20 @@ export class RecordPacker {
   }
 
   #close(): void {
-    if (this.#count === 0) return
+    const [slab, first, end] = [this.#slab, this.#first, this.#count]
+    if (end === first) return
     this.#packs.push({
       topic: this.#topic,
       key: this.#key,
       headers,
-      bytes: this.#slab.buffer,
+      bytes: slab.buffer,
       start: this.#start,
-      bounds: this.#bounds.slice(0, 2 * this.#count),
-      timesMs: this.#timesMs.slice(0, this.#count),
+      bounds: slab.bounds.subarray(2 * first, 2 * end),
+      timesMs: slab.timesMs.subarray(first, end),
     })
-    this.#slab.users++
-    this.#held.push(this.#slab)
-    this.#count = 0
+    slab.users++
+    this.#held.push(slab)
+    this.#first = end
     this.#start = this.out.at
   }
 }

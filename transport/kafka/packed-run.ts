@@ -1,4 +1,4 @@
-import type { PackedRecords } from '../packed-records.ts'
+import type { PackedRecords } from '../transport.ts'
 import { varintBytes, writeVarint } from './varint.ts'
 
 /** A stretch of packed records, with what they have in common already as Kafka writes it. */
@@ -80,12 +80,12 @@ export function writeRun(run: PackedRun, buffer: Buffer, start: number, firstDel
     buffer[at++] = 0
     at = writeVarint(buffer, at, delta)
     at = writeVarint(buffer, at, offset)
-    buffer.set(keyBlock, at)
-    at = writeVarint(buffer, at + keyBlock.length, valueLength)
+    for (let index = 0; index < keyBlock.length; index++) buffer[at++] = keyBlock[index] as number
+    at = writeVarint(buffer, at, valueLength)
     bytes.copy(buffer, at, source, valueEnd)
     at += valueLength
-    buffer.set(headerBlock, at)
-    at = writeVarint(buffer, at + headerBlock.length, idLength)
+    for (let index = 0; index < headerBlock.length; index++) buffer[at++] = headerBlock[index] as number
+    at = writeVarint(buffer, at, idLength)
     for (let index = valueEnd; index < idEnd; index++) buffer[at++] = bytes[index] as number
     source = idEnd
   }

@@ -70,7 +70,7 @@ export function encodeBatch(items: readonly BatchItem[], compression: Compressio
   }
   if (isPlain) return sealed(plain.subarray(0, at), { compression, count, baseMs, greatestMs, stamp })
   const body = compress(compression, plain.subarray(0, at))
-  const batch = Buffer.allocUnsafe(headerBytes + body.length)
+  const batch = batchMemory(headerBytes + body.length)
   body.copy(batch, headerBytes)
   return sealed(batch, { compression, count, baseMs, greatestMs, stamp })
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '../../../runtime/log.ts'
 import { sleep } from '../../../runtime/retry.ts'
-import { type PackedRecords, unpack } from '../../../transport/packed-records.ts'
+import { unpack } from '../../../transport/packed-records.ts'
+import type { PackedRecords } from '../../../transport/transport.ts'
 import type { Emit } from '../../source.ts'
 import type { Batch } from './generation.ts'
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import type { PackedRecords } from '../../../transport/packed-records.ts'
+import type { PackedRecords } from '../../../transport/transport.ts'
 import { ensureTool } from '../../servers/cache.ts'
 import { eventually } from '../../servers/eventually.ts'
 import { recordOf } from './conformance.ts'

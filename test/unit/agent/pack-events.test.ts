@@ -5,8 +5,8 @@ import { RecordPacker } from '../../../agent/pack/record-packer.ts'
 import { encodeEvent, type Emitted } from '../../../event/encode.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
-import { type PackedRecords, unpack } from '../../../transport/packed-records.ts'
-import type { SendResult } from '../../../transport/transport.ts'
+import { unpack } from '../../../transport/packed-records.ts'
+import type { PackedRecords, SendResult } from '../../../transport/transport.ts'
 
 const signal = new AbortController().signal
 

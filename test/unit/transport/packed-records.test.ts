@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { packedRun } from '../../../transport/kafka/packed-run.ts'
 import { PartitionQueue, SendCall } from '../../../transport/kafka/partition-queue.ts'
 import { decodeBatch, encodeBatch, itemBytes, splitBatches } from '../../../transport/kafka/record-batch.ts'
-import { type PackedRecords, unpack } from '../../../transport/packed-records.ts'
+import { unpack } from '../../../transport/packed-records.ts'
+import type { PackedRecords } from '../../../transport/transport.ts'
 
 const nobody = { id: -1n, epoch: -1, sequence: -1 }
 const identity = { id: 7n, epoch: 0 }

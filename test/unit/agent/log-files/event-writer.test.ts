@@ -13,7 +13,8 @@ import { EventWriter } from '../../../../agent/sources/log-files/event-writer.ts
 import { RecordPacker } from '../../../../agent/pack/record-packer.ts'
 import { Framer, initialFamily } from '../../../../agent/parse/formats/framing.ts'
 import type { ThumpEvent } from '../../../../event/event.ts'
-import { type PackedRecords, unpack } from '../../../../transport/packed-records.ts'
+import { unpack } from '../../../../transport/packed-records.ts'
+import type { PackedRecords } from '../../../../transport/transport.ts'
 
 const input: LogInput = {
   paths: ['/var/log/*.log'],
