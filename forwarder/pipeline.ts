@@ -1,8 +1,8 @@
-import { backoffMs, retryForever, sleep } from '../runtime/retry.ts'
+import { backoffMs, sleep } from '../runtime/retry.ts'
 import { LateError, within } from '../runtime/within.ts'
 import type { EventStore, Outcome, StoreItem } from '../storage/storage.ts'
 import type { Producer, RecordBatch, TopicPartition, TopicPartitionOffset } from '../transport/transport.ts'
-import { initialBulkSize, maxBulkBytes, nextBulkSize } from './bulk-size.ts'
+import { type BulkResult, initialBulkSize, maxBulkBytes, nextBulkSize } from './bulk-size.ts'
 import { OffsetTracker } from './offset-tracker.ts'
 import { deadLetter, readRecord } from './read-record.ts'
 import type { ForwarderTelemetry } from './telemetry.ts'
@@ -33,6 +33,8 @@ interface Pending {
 const backoff = { baseMs: 200, maxMs: 30_000 }
 /** Longer than any storage's own limits. A write that is not over then is left behind, and the same is written anew. */
 const writeLimitMs = 180_000
+/** So often halved, 4,000 events are 500. */
+const sizeFailures = 3
 
 /**
  * Takes batches in, writes them in bulk, and knows which offsets are settled. An item is settled when it is stored (now
@@ -132,7 +134,7 @@ export class Pipeline {
   }
 
   async #settle(works: readonly Work[], signal: AbortSignal): Promise<void> {
-    let pending: Pending[] = []
+    const pending: Pending[] = []
     const refused: Refused[] = []
     for (const work of works) {
       const read = readRecord(work)
@@ -141,32 +143,58 @@ export class Pipeline {
     }
     // Each partition's are in order, but not theirs with one another's: the server packs neighbours in time smaller.
     pending.sort((a, b) => a.item.atMs - b.item.atMs)
-    for (let attempt = 0; pending.length > 0; attempt++) {
-      if (attempt > 0) await sleep(backoffMs(backoff, attempt - 1, Math.random()), signal)
-      const startedMs = performance.now()
-      const outcomes = await this.#store(pending, signal)
-      const again = this.#sort(pending, outcomes, refused)
-      const tookMs = performance.now() - startedMs
-      const wasPushedBack = again.length > 0
-      this.#bulk = nextBulkSize(this.#bulk, { documents: pending.length, tookMs, wasPushedBack })
-      pending = again
-    }
+    await this.#storeAll(pending, refused, signal)
     await this.#bury(refused, signal)
   }
 
-  #store(pending: readonly Pending[], signal: AbortSignal): Promise<readonly Outcome[]> {
+  /**
+   * Until each is stored or refused. After a write without an answer half as many are tried, since a proxy that cuts off
+   * large bodies does so for ever; then more again.
+   */
+  async #storeAll(all: readonly Pending[], refused: Refused[], signal: AbortSignal): Promise<void> {
+    let pending = all
+    let [most, limitMs, failures] = [all.length, writeLimitMs, 0]
+    for (let attempt = 0; pending.length > 0; attempt++) {
+      if (attempt > 0) await sleep(backoffMs(backoff, attempt - 1, Math.random()), signal)
+      const now = pending.slice(0, most)
+      const startedMs = performance.now()
+      const written = await this.#store(now, limitMs, signal)
+      if (written instanceof Error) {
+        failures++
+        most = Math.ceil(now.length / 2)
+        // Ever longer: each that is left behind may hold its memory.
+        if (written instanceof LateError) limitMs *= 2
+        continue
+      }
+      const again = this.#sort(now, written, refused)
+      const tookMs = performance.now() - startedMs
+      this.#learn({ documents: now.length, tookMs, wasPushedBack: again.length > 0 }, failures)
+      if (failures > 0) this.#deps.telemetry.back()
+      failures = 0
+      if (again.length === 0) attempt = -1
+      most = now.length * 2
+      pending = [...again, ...pending.slice(now.length)]
+    }
+  }
+
+  /** Few failures may have been the size's fault, many are an outage, which says nothing about it. */
+  #learn(result: BulkResult, failures: number): void {
+    const isSmaller = failures > 0 && failures <= sizeFailures
+    this.#bulk = nextBulkSize(isSmaller ? { documents: result.documents } : this.#bulk, result)
+  }
+
+  /** The outcomes, or why there are none. */
+  async #store(pending: readonly Pending[], limitMs: number, signal: AbortSignal): Promise<readonly Outcome[] | Error> {
     const { store, telemetry } = this.#deps
     const items = pending.map(({ item }) => item)
-    let limitMs = writeLimitMs
-    return retryForever(() => within(limitMs, signal, (inTime) => store.write(items, inTime)), backoff, signal, {
-      onFailure(cause) {
-        if (!(cause instanceof LateError)) return telemetry.away(cause)
-        // Ever longer: each that is left behind may hold its memory.
-        limitMs *= 2
-        telemetry.hung()
-      },
-      onRecovered: () => telemetry.back(),
-    })
+    try {
+      return await within(limitMs, signal, (inTime) => store.write(items, inTime))
+    } catch (cause) {
+      if (signal.aborted) throw cause
+      if (cause instanceof LateError) telemetry.hung()
+      else telemetry.away(cause)
+      return cause instanceof Error ? cause : new Error(String(cause))
+    }
   }
 
   /** Settles what is stored, adds to what is refused, and answers with what is to be tried again. */

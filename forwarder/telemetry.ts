@@ -22,6 +22,9 @@ export interface ForwarderTelemetry {
   outcomes(): number
 }
 
+/** So long after telling that the storage is away it is not told again: a proxy may cut off every other write. */
+const quietMs = 10_000
+
 /** Log line and counter together; a store that is away is told once, and its return with the number of tries. */
 export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metrics }): ForwarderTelemetry {
   const outcomes = metrics.counter('thump_stored_total', 'Records by what became of them in the storage', ['outcome'])
@@ -43,6 +46,8 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
   const hung = metrics.counter('thump_store_hung_total', 'Writes that did not end, begun anew')
   const told = new Set<string>()
   let failures = 0
+  let isToldAway = false
+  let quietUntilMs = 0
   let settled = 0
   let happened = 0
   let whyUnburied: string | undefined
@@ -86,14 +91,19 @@ export function createTelemetry({ log, metrics }: { log: Logger; metrics: Metric
     away(cause) {
       happened++
       unavailable.inc()
-      if (failures++ === 0) log.error({ err: cause }, 'storage is away: reading pauses, writing is tried again')
+      failures++
+      if (isToldAway || performance.now() < quietUntilMs) return
+      isToldAway = true
+      quietUntilMs = performance.now() + quietMs
+      log.error({ err: cause }, 'storage is away: reading pauses, writing is tried again')
     },
     hung() {
       hung.inc()
       log.error('a write into the storage does not end: left behind, and written anew')
     },
     back() {
-      if (failures > 0) log.info({ failures }, 'storage is back')
+      if (isToldAway) log.info({ failures }, 'storage is back')
+      isToldAway = false
       failures = 0
     },
   }

@@ -82,10 +82,7 @@ describe('the forwarder', () => {
     await vi.advanceTimersByTimeAsync(179_000)
     expect([writes.length, pipeline.due()]).toEqual([1, []])
     await vi.advanceTimersByTimeAsync(3000)
-    expect(writes).toEqual([
-      ['e0', 'e1'],
-      ['e0', 'e1'],
-    ])
+    expect(writes).toEqual([['e0', 'e1'], ['e0'], ['e1']])
     // Were it heard, both would be refused as well, and settled twice.
     hanging.resolve([0, 1].map(() => ({ kind: 'reject', reason: 'late', error: 'too late' })))
     await pipeline.drained(signal)
@@ -94,6 +91,27 @@ describe('the forwarder', () => {
     expect(text).toMatch(/^thump_store_hung_total 1$/m)
     expect(text).toMatch(/^thump_stored_total\{outcome="stored"\} 2$/m)
     expect(text).not.toMatch(/^thump_dead_letters_total\{/m)
+    await stop()
+  })
+
+  test('tries fewer at once where larger writes get no answer, and learns how many pass', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const sizes: number[] = []
+    const { pipeline, signal, stop, metrics } = pipelineOf(async (items) => {
+      sizes.push(items.length)
+      // As a proxy does that resets what is large.
+      if (items.length > 300) throw new UnavailableError('Elasticsearch', new Error('read ECONNRESET'))
+      return items.map(() => stored)
+    })
+    const records = Array.from({ length: 1800 }, (_, offset) => good(offset))
+    void pipeline.take(batch(...records), signal)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 1800 }])
+    expect(sizes.slice(0, 3)).toEqual([1000, 500, 250])
+    // The second thousand is not tried whole again.
+    expect(sizes.filter((size) => size > 600)).toEqual([1000])
+    expect(await metrics.registry.metrics()).toMatch(/^thump_stored_total\{outcome="stored"\} 1800$/m)
     await stop()
   })
 

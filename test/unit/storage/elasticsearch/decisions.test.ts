@@ -21,6 +21,14 @@ test.each([
 })
 
 test.each([
+  ['no write index is defined for alias [t-app-2026.11.22]. The write index may be', 'retry'],
+  ['pipeline with id [absent] does not exist', 'retry'],
+  ['Document contains at least one immense term in field="pipeline with id [x] does not exist"', 'reject'],
+])('of an argument that is illegal the reason tells whose fault it is: %s is %s', (reason, kind) => {
+  expect(toOutcome({ status: 400, error: { type: 'illegal_argument_exception', reason } }).kind).toBe(kind)
+})
+
+test.each([
   ['1999-12-31T23:59:59.999Z', 't-app-undated'],
   ['2000-01-01T00:00:00.000Z', 't-app-2000.01.01'],
   ['2099-12-31T23:59:59.999Z', 't-app-2099.12.31'],
