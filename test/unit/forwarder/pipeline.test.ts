@@ -104,14 +104,14 @@ describe('the forwarder', () => {
       if (items.length > 300) throw new UnavailableError('Elasticsearch', new Error('read ECONNRESET'))
       return items.map(() => stored)
     })
-    const records = Array.from({ length: 1800 }, (_, offset) => good(offset))
+    const records = Array.from({ length: 3800 }, (_, offset) => good(offset))
     void pipeline.take(batch(...records), signal)
-    await vi.advanceTimersByTimeAsync(20_000)
-    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 1800 }])
-    expect(sizes.slice(0, 3)).toEqual([1000, 500, 250])
-    // The second thousand is not tried whole again.
-    expect(sizes.filter((size) => size > 600)).toEqual([1000])
-    expect(await metrics.registry.metrics()).toMatch(/^thump_stored_total\{outcome="stored"\} 1800$/m)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 3800 }])
+    expect(sizes.slice(0, 4)).toEqual([2000, 1000, 500, 250])
+    // What comes next is not tried in such numbers again.
+    expect(sizes.filter((size) => size > 800)).toEqual([2000, 1000])
+    expect(await metrics.registry.metrics()).toMatch(/^thump_stored_total\{outcome="stored"\} 3800$/m)
     await stop()
   })
 
