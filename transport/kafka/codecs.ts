@@ -23,7 +23,7 @@ const snappyCodec: Codec = {
 
 /**
  * On events level 1 is quicker than the default, 3, and no larger. Events repeat within a few kilobytes: the small window
- * and table of places stay in the processor's cache, which saves a fifth of the time. Small chunks, for V8 keeps a
+ * and table of places stay in the processor's cache, which saves a sixth of the time. Small chunks, for V8 keeps a
  * compressor with its last one until it collects all its garbage, and collects that the sooner.
  */
 const zstdOptions = {

@@ -80,12 +80,12 @@ export function writeRun(run: PackedRun, buffer: Buffer, start: number, firstDel
     buffer[at++] = 0
     at = writeVarint(buffer, at, delta)
     at = writeVarint(buffer, at, offset)
-    for (let index = 0; index < keyBlock.length; index++) buffer[at++] = keyBlock[index] as number
-    at = writeVarint(buffer, at, valueLength)
+    buffer.set(keyBlock, at)
+    at = writeVarint(buffer, at + keyBlock.length, valueLength)
     bytes.copy(buffer, at, source, valueEnd)
     at += valueLength
-    for (let index = 0; index < headerBlock.length; index++) buffer[at++] = headerBlock[index] as number
-    at = writeVarint(buffer, at, idLength)
+    buffer.set(headerBlock, at)
+    at = writeVarint(buffer, at + headerBlock.length, idLength)
     for (let index = valueEnd; index < idEnd; index++) buffer[at++] = bytes[index] as number
     source = idEnd
   }
