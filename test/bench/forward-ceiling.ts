@@ -39,23 +39,27 @@ export function prebuild(total: number, { documents, isOfOneTopic }: FeedSetting
   return bodies
 }
 
+/** To its end; a document that is refused is an error. */
+export async function send(pool: Pool, { bytes }: Body): Promise<void> {
+  const path = '/_bulk?filter_path=items.create.status,items.create.error'
+  const headers = { 'content-type': 'application/x-ndjson' }
+  const { statusCode, body } = await pool.request({ method: 'POST', path, headers, body: bytes })
+  const text = await body.text()
+  if (statusCode !== 200 || text.includes('"error"')) throw new Error(`bulk failed: ${text.slice(0, 500)}`)
+}
+
 /** Sends the bodies with so many in flight; documents a second. */
 export async function feed(url: string, bodies: readonly Body[], inFlight: number): Promise<number> {
   const pool = new Pool(url, { connections: inFlight })
   const waiting = bodies.values()
   const points: Progress[] = []
   let documents = 0
-  const send = async (one: Body) => {
-    const path = '/_bulk?filter_path=items.create.status,items.create.error'
-    const headers = { 'content-type': 'application/x-ndjson' }
-    const { statusCode, body } = await pool.request({ method: 'POST', path, headers, body: one.bytes })
-    const text = await body.text()
-    if (statusCode !== 200 || text.includes('"error"')) throw new Error(`bulk failed: ${text.slice(0, 500)}`)
-    documents += one.documents
-    points.push({ ms: performance.now(), documents })
-  }
   const work = async () => {
-    for (const body of waiting) await send(body)
+    for (const body of waiting) {
+      await send(pool, body)
+      documents += body.documents
+      points.push({ ms: performance.now(), documents })
+    }
   }
   await Promise.all(Array.from({ length: inFlight }, work))
   await pool.close()

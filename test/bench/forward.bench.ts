@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { processesOf } from '../../demo/broker/processes.ts'
 import { sleep } from '../../runtime/retry.ts'
 import { Shutdown } from '../../runtime/shutdown.ts'
 import { indexName } from '../../storage/elasticsearch/index-name.ts'
@@ -16,13 +14,13 @@ import {
   stored,
 } from './forward-bench.ts'
 import { feed, type FeedSetting, prebuild } from './forward-ceiling.ts'
+import { diskBytes, freshPrefix, javaOf, leaveToServer, median, settled } from './forward-index.ts'
 import { outage } from './forward-outage.ts'
 import { marks, type Progress, steadyRate } from './forward-rate.ts'
+import { steady } from './forward-steady.ts'
 import { cpuMs, peakBytes } from './process-use.ts'
 
 const day = Date.parse('2026-11-22T00:00:00Z')
-const freshPrefix = () => `bench-${randomUUID().slice(0, 8)}`
-const javaOf = ({ elasticsearch }: ForwardBench) => processesOf(elasticsearch.base)
 
 interface Measured {
   readonly rate: number
@@ -32,19 +30,6 @@ interface Measured {
   /** Of the forwarder. */
   readonly clientUs?: number
   readonly peakMb?: number
-}
-
-/** Bytes on disk of all that the prefix holds, when everything is merged as it would be some hours later. */
-async function diskBytes({ elasticsearch: { url } }: ForwardBench, prefix: string): Promise<number> {
-  await fetch(`${url}/${prefix}-*/_forcemerge?max_num_segments=1`, { method: 'POST' })
-  await fetch(`${url}/${prefix}-*/_flush?force=true`, { method: 'POST' })
-  await fetch(`${url}/${prefix}-*/_refresh`, { method: 'POST' })
-  const stats = (await (await fetch(`${url}/${prefix}-*/_stats/store,docs`)).json()) as {
-    _all: { primaries: { store: { size_in_bytes: number }; docs: { count: number } } }
-  }
-  const indices = (await (await fetch(`${url}/_cat/indices/${prefix}-*?h=index`)).text()).trim().split('\n')
-  for (const index of indices) await fetch(`${url}/${index}`, { method: 'DELETE' })
-  return stats._all.primaries.store.size_in_bytes / stats._all.primaries.docs.count
 }
 
 async function fromMemory(
@@ -58,14 +43,15 @@ async function fromMemory(
   const bodies = prebuild(total, setting, (topic) => indexName(prefix, topic, day))
   const before = cpuMs(javaOf(bench))
   const rate = await feed(bench.elasticsearch.url, bodies, setting.inFlight)
+  await settled(bench, prefix)
   const serverUs = ((cpuMs(javaOf(bench)) - before) * 1000) / total
   return { rate, serverUs, bytes: await diskBytes(bench, prefix) }
 }
 
 /** A forwarder of its own process; its CPU and the server's from its first stored document to its last. */
-async function forward(bench: ForwardBench, total: number): Promise<Measured> {
+async function forward(bench: ForwardBench, total: number, isMapped: boolean): Promise<Measured> {
   const prefix = freshPrefix()
-  await setUp(bench, prefix)
+  await (isMapped ? setUp(bench, prefix) : leaveToServer(bench, prefix))
   const role = await startForwarder(bench, prefix)
   try {
     let first = 0
@@ -80,6 +66,7 @@ async function forward(bench: ForwardBench, total: number): Promise<Measured> {
     }
     const count = total - first
     const clientUs = ((cpuMs([role.pid]) - cpu) * 1000) / count
+    await settled(bench, prefix)
     const serverUs = ((cpuMs(javaOf(bench)) - server) * 1000) / count
     const peakMb = peakBytes(role.pid) / 1e6
     await role.stop()
@@ -110,8 +97,6 @@ async function bestSetting(bench: ForwardBench, total: number): Promise<FeedSett
   return best.setting
 }
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-
 /** Ratios are of the same round: the machine's other work is the same for both. */
 function row(name: string, all: readonly Measured[], ceilings: readonly Measured[], dynamic: readonly Measured[]) {
   const of = (pick: (one: Measured) => number | undefined) => median(all.map((one) => pick(one) ?? 0))
@@ -136,18 +121,21 @@ async function measure(arrangement: Arrangement, total: number, rounds: number):
     const bench = await startBench(shutdown, arrangement)
     await fill(bench, total)
     const setting = await bestSetting(bench, total)
-    const [ceilings, forwarded, dynamic]: [Measured[], Measured[], Measured[]] = [[], [], []]
+    const [ceilings, forwarded]: [Measured[], Measured[]] = [[], []]
+    const [dynamic, forwardedDynamic]: [Measured[], Measured[]] = [[], []]
     for (let round = 0; round < rounds; round++) {
       ceilings.push(await fromMemory(bench, total, setting, true))
-      forwarded.push(await forward(bench, total))
+      forwarded.push(await forward(bench, total, true))
       dynamic.push(await fromMemory(bench, total, setting, false))
+      forwardedDynamic.push(await forward(bench, total, false))
     }
     return {
       title: `${arrangement.name}: ${total} events, medians of ${rounds}; from memory ${setting.documents} documents a bulk, ${setting.inFlight} in flight, ${setting.isOfOneTopic ? 'of one topic each' : 'topics mixed'}`,
       rows: [
         row('ceiling: bodies from memory', ceilings, ceilings, dynamic),
-        row('forwarder: from Kafka', forwarded, ceilings, dynamic),
+        row('forwarder: from Kafka', forwarded, ceilings, forwardedDynamic),
         row('bodies from memory, dynamic mapping', dynamic, ceilings, dynamic),
+        row('forwarder, dynamic mapping', forwardedDynamic, ceilings, forwardedDynamic),
       ],
     }
   } finally {
@@ -157,9 +145,12 @@ async function measure(arrangement: Arrangement, total: number, rounds: number):
 
 /**
  * `npm run bench -- forward [events] [rounds] [--only shared|pinned]`: from Kafka into Elasticsearch, beside the same
- * Elasticsearch fed with bodies that lie ready in memory, in turns; and the same documents without a template, as the
- * server maps by itself. Twice: all processes share the machine, where Kafka's and the forwarder's CPU is taken from
- * Elasticsearch's; and Elasticsearch has the first processor to itself, in every case, and all else the others.
+ * Elasticsearch fed with bodies that lie ready in memory, in turns; and the same documents in the same order
+ * without a template, as the server maps by itself with its own settings (a refresh each second, the default codec).
+ * Twice: all processes share the machine, where Kafka's and the forwarder's CPU is taken from Elasticsearch's; and
+ * Elasticsearch has the first processor to itself, in every case, and all else the others.
+ * `npm run bench -- forward --steady EVENTS [events] [rounds]`: the templates beside dynamic mapping with so many events
+ * a second, from memory, in place of as many as the server takes.
  * `npm run bench -- forward --outage SECONDS [--rate EVENTS]`: Elasticsearch is killed under that load a second, and
  * comes back so much later.
  */
@@ -167,7 +158,12 @@ export default async function forwarding(argv: readonly string[]): Promise<reado
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { only: { type: 'string' }, outage: { type: 'string' }, rate: { type: 'string', default: '20000' } },
+    options: {
+      only: { type: 'string' },
+      outage: { type: 'string' },
+      rate: { type: 'string', default: '20000' },
+      steady: { type: 'string' },
+    },
   })
   if (values.outage !== undefined) return await outage(Number(values.outage), Number(values.rate))
   const [total = '200000', rounds = '3'] = positionals
@@ -177,8 +173,11 @@ export default async function forwarding(argv: readonly string[]): Promise<reado
     ...(last > 0 ? [{ name: 'pinned', elasticsearch: '0', rest: `1-${last}` }] : []),
   ]
   const tables: BenchTable[] = []
+  const run = (arrangement: Arrangement) =>
+    values.steady === undefined
+      ? measure(arrangement, Number(total), Number(rounds))
+      : steady(arrangement, Number(total), Number(rounds), Number(values.steady))
   for (const arrangement of arrangements)
-    if (values.only === undefined || values.only === arrangement.name)
-      tables.push(await measure(arrangement, Number(total), Number(rounds)))
+    if (values.only === undefined || values.only === arrangement.name) tables.push(await run(arrangement))
   return tables
 }
