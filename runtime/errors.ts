@@ -69,8 +69,15 @@ export function reasonOf(error: unknown): string {
   return deepest instanceof Error ? deepest.message || deepest.name : String(deepest)
 }
 
+/** SQLite's codes for what the system says: busy, read only, not readable, full, cannot be opened. */
+const systemCodesOfSqlite = new Set([5, 8, 10, 13, 14])
+
 /** Is it no mistake of ours: said on purpose, or the system's answer (a connection refused, a disk that is full)? */
 export function isOutside(error: unknown, depth = 0): boolean {
   if (!(error instanceof Error) || depth > 5) return false
-  return error instanceof ThumpError || 'syscall' in error || isOutside(error.cause, depth + 1)
+  return error instanceof ThumpError || isOfSystem(error) || isOutside(error.cause, depth + 1)
+}
+
+function isOfSystem(error: Error & { readonly errcode?: unknown }): boolean {
+  return 'syscall' in error || systemCodesOfSqlite.has(Number(error.errcode) & 0xff)
 }

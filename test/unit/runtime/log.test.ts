@@ -29,6 +29,13 @@ test('a library’s word for it is followed by what really happened', () => {
   })
 })
 
+test('a disk that is full is no mistake of ours when SQLite says it', () => {
+  const full = Object.assign(new Error('database or disk is full'), { code: 'ERR_SQLITE_ERROR', errcode: 13 })
+  const misspelt = Object.assign(new Error('no such table: t'), { code: 'ERR_SQLITE_ERROR', errcode: 1 })
+  expect(logged(full)).toEqual({ type: 'Error', code: 'ERR_SQLITE_ERROR', message: 'database or disk is full' })
+  expect(logged(misspelt)).toHaveProperty('stack')
+})
+
 test('a mistake of ours is logged with its stack', () => {
   expect(logged(new TypeError('x is not a function'))['stack']).toContain('log.test.ts')
 })
