@@ -1,5 +1,6 @@
 import type { Emitted } from '../../../event/encode.ts'
 import type { ThumpEvent } from '../../../event/event.ts'
+import { shortenEvent } from '../../../event/shorten-event.ts'
 import type { RecordPacker } from '../../pack/record-packer.ts'
 import { maxEventBytes } from './line-writer.ts'
 
@@ -37,11 +38,12 @@ export class EventPacker {
 function jsonWithin(event: ThumpEvent): string {
   const json = JSON.stringify(event)
   const isLarge = json.length > maxEventBytes / 3 && Buffer.byteLength(json) > maxEventBytes
-  return isLarge ? JSON.stringify(shortened(event)) : json
+  return isLarge ? shortened(json) : json
 }
 
-function shortened(event: ThumpEvent): ThumpEvent {
-  const flags = [...new Set([...(event.log?.flags ?? []), 'truncated'])]
-  const { app: _, ...kept } = event
-  return { ...kept, event: event.event, message: event.message.slice(0, 150_000), log: { ...event.log, flags } }
+function shortened(json: string): string {
+  let value: Buffer | undefined = Buffer.from(json)
+  while (value !== undefined && value.length > maxEventBytes) value = shortenEvent(value)
+  // What cannot be shorter still is the transport's to refuse.
+  return value?.toString() ?? json
 }
