@@ -90,7 +90,8 @@ const chosen = campaigns.filter(({ name }) => positionals.length === 0 || positi
 console.log(`soak with seed ${seed}`)
 const failed = chosen.filter(({ name, project, files, env }) => {
   console.log(`\n${name}: ${files.join(' ')} ${JSON.stringify(env)}`)
-  const args = [vitest, 'run', '--disable-console-intercept', '--project', project, ...files]
+  // A second try would hide what a campaign has found.
+  const args = [vitest, 'run', '--retry', '0', '--disable-console-intercept', '--project', project, ...files]
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } })
   return status !== 0
 })
