@@ -64,7 +64,7 @@ export type RelatedPage =
   | { readonly kind: 'nothing-shared' }
 
 export interface EventSearch {
-  /** Ordered by time, then `event.sequence`, then id; pages go on exactly where the one before ended. */
+  /** Ordered by time, then `event.sequence`, and always the same; pages go on exactly where the one before ended. */
   search(request: SearchRequest, signal: AbortSignal): Promise<SearchPage>
   /** What happened within an hour of an event: on its connection, else at its queue, else by its user; itself included. */
   related(request: RelatedRequest, signal: AbortSignal): Promise<RelatedPage>

@@ -1,7 +1,7 @@
 import type { Dialect, Property } from './dialect.ts'
 
 /** Grows with every change of the mapping: an older Thump does not put its own over a newer one's. */
-export const templateVersion = 5
+export const templateVersion = 6
 
 const keyword: Property = { type: 'keyword', ignore_above: 1024 }
 const long: Property = { type: 'long', ignore_malformed: true }
@@ -27,8 +27,6 @@ export const fields: Readonly<Record<string, Property>> = {
   '@timestamp': { type: 'date', ignore_malformed: true },
   tags: keyword,
   labels: flattened,
-  // The document's id already: searched by that, sorted by this.
-  'event.id': { type: 'keyword', index: false },
   'event.dataset': keyword,
   'event.sequence': column,
   'event.action': keyword,
@@ -98,16 +96,19 @@ export const texts = ['message', 'amqp.body.content'] as const
 export type TextType = 'match_only_text' | 'text'
 
 /** The mapping of every index; `text` is the leanest text type that the server has. */
-export function mapping(text: TextType, { property: adapt }: Dialect): Property {
+export function mapping(text: TextType, { property: adapt, eventId }: Dialect): Property {
   const lean = text === 'text' ? { type: 'text', norms: false } : { type: text }
   const tree: Tree = {}
   for (const [path, property] of Object.entries(fields)) place(tree, path.split('.'), adapt(property))
   for (const path of measured) place(tree, path.split('.'), { type: 'object', dynamic: true })
   for (const path of texts) place(tree, path.split('.'), lean)
+  const id = eventId('event.id')
+  if (id.indexed) place(tree, ['event', 'id'], id.indexed)
   return {
     dynamic: false,
     dynamic_templates: measured.flatMap((path) => dynamicTemplates(path, adapt)),
     properties: tree,
+    ...id.inMapping,
   }
 }
 

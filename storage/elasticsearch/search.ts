@@ -26,7 +26,10 @@ interface Bucket {
   readonly doc_count: number
 }
 
-/** Searches over all days. Pages go on by (time, sequence, id), which is a total order: no snapshot has to be held open. */
+/**
+ * Searches over all days. Pages go on by (time, sequence, index, number of the write), which is a total order where an
+ * index is one shard: no snapshot has to be held open, and no column of ids kept.
+ */
 export function createSearch(requests: Requests, prefix: string, dialect: Dialect): EventSearch {
   const path = `/${indexPatterns(prefix).join(',')}/_search`
   // A shard that does not answer must not look like events that are not there.
@@ -102,11 +105,7 @@ function searchBody(
     size,
     track_total_hits: false,
     // Where a value is missing it is given: the cursor's own for "none" does not survive JavaScript's numbers.
-    sort: [
-      { '@timestamp': by(0, 'date') },
-      { 'event.sequence': by(0, 'long') },
-      { 'event.id': { order: sort, unmapped_type: 'keyword' } },
-    ],
+    sort: [{ '@timestamp': by(0, 'date') }, { 'event.sequence': by(0, 'long') }, { _index: sort }, { _seq_no: sort }],
     ...(after !== undefined && { search_after: decodeCursor(after) }),
   }
 }

@@ -127,6 +127,8 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       ['order.created.v2', ['deleted']],
       ['log.offset >= 4096', ['refused']],
       ['log.offset < 4096', []],
+      ['event.id: kor*', ['korean']],
+      ['event.id: * and log.level: warning', ['korean']],
       ['rabbitmq.routing_keys: c', ['deleted']],
       ['labels.team: shop', ['deleted']],
       ['@timestamp >= 2026-11-23', ['seq-1', 'seq-2', 'seq-3']],
@@ -169,6 +171,24 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
         expect(ids).toEqual(await idsOf('', sort))
       },
     )
+
+    test.each(['asc', 'desc'] as const)('pages %s over events that nothing but their ids tell apart', async (sort) => {
+      const at = day + 40 * 1440 * minute
+      const twins = Array.from({ length: 23 }, (_, index) =>
+        itemOf(`twin-${index}`, at, { tags: ['twin'], ...(index % 2 === 0 && { amqp: { operation: 'queue.purge' } }) }),
+      )
+      await storage.store.write(twins, never)
+      await opened.refresh()
+      const ids: string[] = []
+      let after: string | undefined
+      do {
+        const request = { query: query('tags: twin'), sort, limit: 4, ...(after !== undefined && { after }) } as const
+        const page = await storage.search.search(request, never)
+        ids.push(...page.events.map(({ event }) => event.id))
+        after = page.next
+      } while (after !== undefined)
+      expect(ids.toSorted()).toEqual(twins.map(({ id }) => id).toSorted())
+    })
 
     test('says of what is stored already that it is a duplicate, and keeps one', async () => {
       const again = story.slice(0, 2)

@@ -134,6 +134,12 @@ describe('a search of Elasticsearch', () => {
     }
   })
 
+  test('other clients find an event by its id as a field, and by the beginning of one', async () => {
+    const found = async (search: object) => (await client.count({ index: `${prefix}-*`, query: search })).count
+    expect(await found({ term: { 'event.id': 'quick' } })).toBe(1)
+    expect(await found({ prefix: { 'event.id': 'qui' } })).toBe(1)
+  })
+
   test('more than the server gives at once comes in one answer', async () => {
     const at = day + 3 * 86_400_000
     const many = Array.from({ length: 5200 }, (_, index) => itemOf(`many-${index}`, at + index))
