@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs'
-import { explainPath } from '../agent/sources/log-files/explain.ts'
+import { createExplainer } from '../agent/sources/log-files/explain.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type GlobalArgs, loadContext } from './context.ts'
 
@@ -17,7 +17,7 @@ export const command: CommandModule<GlobalArgs, ExplainArgs> = {
       .option('json', { type: 'boolean', default: false, describe: 'As JSON, for programs' }) as never,
   handler: ({ path, json, ...argv }) => {
     const { config, out } = loadContext(argv)
-    const explanation = explainPath(path, config.agent.logs, config.dataDir, systemClock())
+    const explanation = createExplainer(config.agent.logs, config.dataDir, systemClock())(path)
     if (!explanation.isRead) process.exitCode = 1
     if (json) out.write(`${JSON.stringify(explanation)}\n`)
     else {

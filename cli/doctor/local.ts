@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { explainPath } from '../../agent/sources/log-files/explain.ts'
+import { createExplainer } from '../../agent/sources/log-files/explain.ts'
 import { checkRuleFiles } from '../../alerting/check-files.ts'
 import { expandGlobs } from '../../alerting/expand-globs.ts'
 import { readRuleFiles } from '../../alerting/rule-files.ts'
@@ -58,18 +58,19 @@ export function checkSecrets({ config, origins, file }: Context): Promise<Findin
 export function checkLogs({ config }: Context): Promise<Finding[]> {
   const { logs } = config.agent
   if (logs.length === 0) return Promise.resolve([warn('logs', 'agent.logs is empty: no log is followed')])
-  const found = logs.flatMap(({ paths }) => paths.flatMap((pattern) => filesOf(pattern, config)))
+  const explain = createExplainer(logs, config.dataDir, systemClock())
+  const found = logs.flatMap(({ paths }) => paths.flatMap((pattern) => filesOf(pattern, explain)))
   return Promise.resolve(found)
 }
 
-function filesOf(pattern: string, config: Context['config']): Finding[] {
+function filesOf(pattern: string, explain: ReturnType<typeof createExplainer>): Finding[] {
   const { files } = expandGlobs([pattern])
   if (files.length === 0)
     return [
       fail('logs', `no file matches ${pattern}`, 'rabbitmq-diagnostics -q log_location says where the broker logs'),
     ]
   return files.map((path) => {
-    const { isRead, because, format } = explainPath(path, config.agent.logs, config.dataDir, systemClock())
+    const { isRead, because, format } = explain(path)
     try {
       accessSync(path, constants.R_OK)
     } catch {

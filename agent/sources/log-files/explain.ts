@@ -36,33 +36,50 @@ interface Case {
   readonly saved: SavedGeneration | undefined
   readonly generations: readonly SavedGeneration[]
   readonly nowMs: number
+  /** Where the agent keeps its positions. */
+  readonly checkpoint: string
 }
 
-/** Is this file followed, why not, and how far did it get? Reads only; the agent may be running or not. */
-export function explainPath(name: string, inputs: readonly LogInput[], dataDir: string, nowMs: number): Explanation {
-  const path = resolve(name)
+/** Is a file followed, why not, and how far did it get? One look answers for all that are asked about. Reads only; the agent may be running or not. */
+export function createExplainer(
+  inputs: readonly LogInput[],
+  dataDir: string,
+  nowMs: number,
+): (name: string) => Explanation {
   const patterns = compilePatterns(inputs)
-  const why = whyUnreadable(path)
-  const stat = statOf(path)
   const generations = peekCheckpoint(checkpointPath(dataDir))?.generations ?? []
   const look = lookAround(patterns, new Set(generations.map(({ livePath }) => livePath)))
-  const one: Case = {
-    path,
-    inputs,
-    input: inputOf(patterns, path),
-    found: look.found.find((file) => file.path === path),
-    stat,
-    saved: generations.find((one) => stat !== undefined && one.ino === stat.ino && one.birthNs === stat.birthNs),
-    generations,
-    nowMs,
+  const found = new Map(look.found.map((file) => [file.path, file]))
+  const saved = new Map(generations.toReversed().map((generation) => [fileOf(generation), generation]))
+  return (name) => {
+    const path = resolve(name)
+    const stat = statOf(path)
+    return explain({
+      path,
+      inputs,
+      input: inputOf(patterns, path),
+      found: found.get(path),
+      stat,
+      saved: stat && saved.get(fileOf(stat)),
+      generations,
+      nowMs,
+      checkpoint: checkpointPath(dataDir),
+    })
   }
+}
+
+const fileOf = ({ ino, birthNs }: Pick<FileStat, 'ino' | 'birthNs'>): string => `${ino} ${birthNs}`
+
+function explain(one: Case): Explanation {
+  const { path } = one
+  const why = whyUnreadable(path)
   const refusal = refusalOf(one)
   const isRead = why === undefined && refusal === undefined
   const because = [
     ...(why === undefined ? [] : [why]),
     ...(refusal === undefined ? [naming(one)] : why === undefined || !one.input ? [refusal] : [naming(one)]),
     ...(isRead || one.saved ? progress(one) : formerly(one)),
-    savedAt(checkpointPath(dataDir), nowMs),
+    savedAt(one.checkpoint, one.nowMs),
   ]
   return { path, isRead, because, ...figures(one) }
 }

@@ -9,11 +9,16 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LogInput } from '../../../agent/sources/log-files/contract.ts'
-import { explainPath } from '../../../agent/sources/log-files/explain.ts'
+import { createExplainer } from '../../../agent/sources/log-files/explain.ts'
+import { lookAround } from '../../../agent/sources/log-files/look.ts'
+import { checkLogs } from '../../../cli/doctor/local.ts'
+import { loadConfig } from '../../../runtime/config/load.ts'
 import { keepingLogger } from '../transport/kafka-setup.ts'
 import { Bench, line, logInput } from './harness.ts'
+
+vi.mock('../../../agent/sources/log-files/look.ts', { spy: true })
 
 let bench: Bench
 beforeEach(() => {
@@ -23,7 +28,7 @@ afterEach(() => bench.remove())
 
 const x = () => bench.path('x.log')
 const explain = (path: string, input: Partial<LogInput> = {}) =>
-  explainPath(path, [logInput(bench.logs, input)], bench.dataDir, Date.now())
+  createExplainer([logInput(bench.logs, input)], bench.dataDir, Date.now())(path)
 const told = (path: string, input: Partial<LogInput> = {}) => explain(path, input).because.join('\n')
 
 test('a file that is being read: its offset, its lag and what it is known by', async () => {
@@ -87,7 +92,9 @@ test('why a file is not read: no pattern, too old, not there, no file, a link to
   expect(told(bench.path('link.log'))).toContain('it is a link to gone, which does not exist')
   symlinkSync('loop.log', bench.path('loop.log'))
   expect(told(bench.path('loop.log'))).toContain('it is a link that leads back to itself')
-  expect(explainPath(x(), [], bench.dataDir, Date.now()).because[0]).toBe('agent.logs is empty: no file is followed')
+  expect(createExplainer([], bench.dataDir, Date.now())(x()).because[0]).toBe(
+    'agent.logs is empty: no file is followed',
+  )
   for (const name of ['x.txt', 'missing.log', 'folder.log', 'link.log', 'loop.log'])
     expect(explain(bench.path(name)).isRead).toBe(false)
 })
@@ -100,6 +107,17 @@ test('without any agent so far, and of a file that is gone, what is known is sai
   await bench.stop()
   rmSync(x())
   expect(told(x())).toMatch(new RegExp(`it does not exist[^]*was acknowledged up to ${line('one').length}`))
+})
+
+test('thump doctor looks around once, however many files and patterns there are', async () => {
+  for (let index = 0; index < 30; index++) writeFileSync(bench.path(`${index}.log`), line('one'))
+  writeFileSync(bench.path('other.txt'), line('one'))
+  const logs = [{ paths: [`${bench.logs}/*.log`, `${bench.logs}/*.txt`] }]
+  const { config } = loadConfig({ base: { dataDir: bench.dataDir, agent: { logs } } })
+  vi.mocked(lookAround).mockClear()
+  const findings = await checkLogs({ config } as Parameters<typeof checkLogs>[0])
+  expect(findings.map(({ status }) => status)).toEqual(Array(31).fill('ok'))
+  expect(lookAround).toHaveBeenCalledOnce()
 })
 
 test('a pattern that matches nothing is named at the start, with what most likely is the matter', async () => {
