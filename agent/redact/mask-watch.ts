@@ -59,29 +59,36 @@ const aBeginning = 32
 const goesOn = 64
 
 const [slash, colon, at, backslash] = [0x2f, 0x3a, 0x40, 0x5c]
-const isSeparator = (byte: number) => byte === 0x3d || byte === colon || byte === 0x2c
+const separators = [0x3d, colon, 0x2c]
 const isUnknown = (byte: number) => byte >= 128 || byte === 0
 
+/** Written by what has a reason, not asked of each of the 65,536 pairs: every start of an agent waits for it. */
 function reasonsOf(hasSecrets: boolean, hasEmails: boolean): Uint8Array {
-  return Uint8Array.from({ length: 1 << 16 }, (_, pair) => {
-    const [first, second] = [pair >> 8, pair & 255]
-    return (
-      (isUnknown(first) || isUnknown(second) ? unknown : 0) |
-      (hasEmails && (first === at || second === at) ? anAt : 0) |
-      (hasSecrets ? secretReasons(pair, first, second) : 0)
-    )
-  })
-}
-
-function secretReasons(pair: number, first: number, second: number): number {
-  return (
-    (isSeparator(first) ? separatorFirst : 0) |
-    (isSeparator(second) && isKeyEnd(first) ? separatorSecond : 0) |
-    (second === slash && (first === slash || first === colon) ? aSlash : 0) |
-    (webhookPairs.some((place) => webhook[place] === first && webhook[place + 1] === second) ? aSlash : 0) |
-    (specialPairs[pair] === 1 || second === backslash ? aBeginning : 0) |
-    (specialSeconds[pair] === 1 ? goesOn : 0)
-  )
+  const reasons = new Uint8Array(1 << 16)
+  const add = (pair: number, reason: number) => (reasons[pair] = (reasons[pair] as number) | reason)
+  for (let byte = 0; byte < 256; byte++) {
+    if (isUnknown(byte)) reasons.fill(unknown, byte * 256, byte * 256 + 256)
+    reasons[byte * 256] = unknown
+    reasons.fill(unknown, byte * 256 + 128, byte * 256 + 256)
+  }
+  for (let other = 0; other < 256; other++) {
+    if (hasEmails) for (const pair of [at * 256 + other, other * 256 + at]) add(pair, anAt)
+    if (!hasSecrets) continue
+    for (const separator of separators) {
+      add(separator * 256 + other, separatorFirst)
+      if (isKeyEnd(other)) add(other * 256 + separator, separatorSecond)
+    }
+    add(other * 256 + backslash, aBeginning)
+  }
+  if (!hasSecrets) return reasons
+  for (const first of [slash, colon]) add(first * 256 + slash, aSlash)
+  for (const place of webhookPairs) add((webhook[place] as number) * 256 + (webhook[place + 1] as number), aSlash)
+  for (const [pairs, reason] of [
+    [specialPairs, aBeginning],
+    [specialSeconds, goesOn],
+  ] as const)
+    for (let pair = pairs.indexOf(1); pair !== -1; pair = pairs.indexOf(1, pair + 1)) add(pair, reason)
+  return reasons
 }
 
 function isNameBefore(bytes: Uint8Array, start: number, index: number): boolean {

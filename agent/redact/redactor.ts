@@ -72,7 +72,8 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
   })
   // A pattern of one's own has no sign to look for first.
   const watch = own.length > dictionaries.length ? watchAll : createMaskWatch(builtin)
-  const isWatched = createScan(watch)
+  // Whoever looks at a line's bytes anyway has a scan of its own: this one's table is made when it is asked.
+  let isWatched: ReturnType<typeof createScan> | undefined
   const chosen = builtins.filter(({ name }) => builtin.includes(name))
   const wanted = chosen.reduce<number>((all, { sign }) => all | sign, signs.wide)
   const standIn: StandIn = (rule, value) =>
@@ -112,7 +113,8 @@ export function createRedactor({ builtin, rules, hmacKey }: RedactOptions): Reda
   return {
     watch,
     rest,
-    mayHit: (bytes, start, end) => isWatched(bytes, start, end) || rest?.(bytes, start, end) === true,
+    mayHit: (bytes, start, end) =>
+      (isWatched ??= createScan(watch))(bytes, start, end) || rest?.(bytes, start, end) === true,
     text,
     event: createEventMask(text),
   }

@@ -95,28 +95,36 @@ function isEscapedAt(bytes: Uint8Array, start: number, index: number, end: numbe
 /** Which of a pair's bytes stands first in memory is the processor's choice. */
 const isLowFirst = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-const bytesOf = (pair: number) => (isLowFirst ? [pair & 255, pair >> 8] : [pair >> 8, pair & 255]) as [number, number]
-
-/** What two bytes, read as one number, are worth. */
+/** What two bytes, read as one number, are worth. Each start waits for it: what one byte alone decides is asked once a byte. */
 function tableOf([one, other]: readonly [Watch, Watch]): Uint8Array {
   const table = new Uint8Array(1 << 16)
-  for (let pair = 0; pair < table.length; pair++) {
-    const [low, high] = bytesOf(pair)
-    table[pair] =
-      (one.concerns(low, high) ? first : 0) |
-      (other.concerns(low, high) ? second : 0) |
-      (isEscaped(low) || isEscaped(high) ? needsEscape : 0) |
-      behindOf(other, low, high)
+  const escapes = Uint8Array.from({ length: 256 }, (_, byte) => (isEscaped(byte) ? needsEscape : 0))
+  const ends = Uint8Array.from({ length: 256 }, (_, byte) => endsOf(other, byte))
+  for (let low = 0; low < 256; low++) {
+    for (let high = 0; high < 256; high++) {
+      table[isLowFirst ? high * 256 + low : low * 256 + high] =
+        (one.concerns(low, high) ? first : 0) |
+        (other.concerns(low, high) ? second : 0) |
+        (escapes[low] as number) |
+        (escapes[high] as number) |
+        (ends[high] as number) |
+        behindOf(other, low, high)
+    }
   }
   return table
 }
 
+function endsOf({ behind = [] }: Watch, byte: number): number {
+  let bits = 0
+  for (let index = 0; index < behind.length; index++)
+    if (behind[index]?.endsWith(byte) === true) bits |= (behindBits[index] ?? 0) << places
+  return bits
+}
+
 function behindOf({ behind = [] }: Watch, low: number, high: number): number {
   let bits = 0
-  for (const [index, bit] of behindBits.entries()) {
-    if (behind[index]?.concerns(low, high) === true) bits |= bit
-    if (behind[index]?.endsWith(high) === true) bits |= bit << places
-  }
+  for (let index = 0; index < behind.length; index++)
+    if (behind[index]?.concerns(low, high) === true) bits |= behindBits[index] ?? 0
   return bits
 }
 
