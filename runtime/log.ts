@@ -1,5 +1,4 @@
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino'
-import { PinoPretty } from 'pino-pretty'
 import { isOutside, reasonOf } from './errors.ts'
 
 /** Message = a constant lowercase phrase; data in fields; an error under `err`. */
@@ -47,17 +46,24 @@ export function createLogger({ level, format, colour, destination }: LogOptions)
     serializers: { err: isDetailed ? pino.stdSerializers.err : errorInLog },
     redact: { paths: redacted, censor: '[secret]' },
   }
-  if (format === 'json') return pino(options, destination)
-  return pino(
-    options,
-    PinoPretty({
-      colorize: colour,
+  return pino(options, format === 'json' ? destination : prettyLines(colour, destination))
+}
+
+/** What makes lines pretty is read by who wants them so: it is the larger half of all that logs. Lines wait for it, none is lost. */
+function prettyLines(colorize: boolean, destination: DestinationStream): DestinationStream {
+  const waiting: string[] = []
+  let pretty: DestinationStream = { write: (line) => void waiting.push(line) }
+  void import('pino-pretty').then(({ PinoPretty }) => {
+    pretty = PinoPretty({
+      colorize,
       destination,
       translateTime: 'SYS:HH:MM:ss.l',
       ignore: 'component',
       messageFormat: '{component} {msg}',
-    }),
-  )
+    })
+    for (const line of waiting) pretty.write(line)
+  })
+  return { write: (line) => pretty.write(line) }
 }
 
 /** For tests and pure callers: says nothing. */

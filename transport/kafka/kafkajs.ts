@@ -1,10 +1,9 @@
-import type { Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import broker from 'kafkajs/src/broker/index.js'
 import assignerProtocol from 'kafkajs/src/consumer/assignerProtocol.js'
 import loggers from 'kafkajs/src/loggers/index.js'
 import connectionPools from 'kafkajs/src/network/connectionPool.js'
 import requestQueue from 'kafkajs/src/network/requestQueue/index.js'
-import socketFactories from 'kafkajs/src/network/socketFactory.js'
 import protocolErrors from 'kafkajs/src/protocol/error.js'
 import protocolRequests from 'kafkajs/src/protocol/requests/index.js'
 import type { Logger } from '../../runtime/log.ts'
@@ -82,7 +81,6 @@ const ConnectionPool = connectionPools as new (options: object) => object
 const RequestQueue = requestQueue as { readonly prototype: RequestQueuePrototype }
 const { requests } = protocolRequests as { readonly requests: Readonly<Record<ApiName, unknown>> }
 const { createLogger } = loggers as { readonly createLogger: (options: object) => object }
-const socketFactory = socketFactories as () => unknown
 const { errorCodes } = protocolErrors as {
   readonly errorCodes: ReadonlyArray<{ readonly type: string; readonly code: number; readonly message: string }>
 }
@@ -115,6 +113,24 @@ function stopIdleTimers(): void {
 }
 stopIdleTimers()
 
+const keepAliveDelayMs = 60_000
+
+interface SocketRequest {
+  readonly host: string
+  readonly port: number
+  readonly ssl: object | undefined
+  readonly onConnect: () => void
+}
+
+/** kafkajs's own reads Node's TLS, 2 MB, for a plain connection as well. */
+function openSocket({ host, port, ssl, onConnect }: SocketRequest): Socket {
+  const named = isIP(host) === 0 ? { servername: host } : {}
+  const socket = ssl
+    ? process.getBuiltinModule('node:tls').connect({ host, port, ...named, ...ssl }, onConnect)
+    : connect({ host, port }, onConnect)
+  return socket.setKeepAlive(true, keepAliveDelayMs)
+}
+
 /** A broker's connections, not yet open. Time limits are the caller's: kafkajs's own stop with the connection. */
 export function createLink(options: LinkOptions): BrokerLink {
   const { connectionTimeoutMs: connectionTimeout, log, ...rest } = options
@@ -123,7 +139,7 @@ export function createLink(options: LinkOptions): BrokerLink {
       log.trace({ namespace: entry.namespace, message: entry.log.message }, 'kafkajs'),
   })
   const shared = { ...rest, connectionTimeout, requestTimeout: 2 ** 31 - 1, enforceRequestTimeout: false, logger }
-  const connectionPool = new ConnectionPool({ ...shared, socketFactory: socketFactory() })
+  const connectionPool = new ConnectionPool({ ...shared, socketFactory: openSocket })
   return new Broker({ connectionPool, logger, allowAutoTopicCreation: false, authenticationTimeout: connectionTimeout })
 }
 

@@ -1,4 +1,3 @@
-import { connect } from 'node:tls'
 import { askManagement, type ManagementAccount } from '../../broker/management.ts'
 
 export interface TlsListener {
@@ -65,7 +64,9 @@ function optionsOf({ socket_opts: options }: Record<string, unknown>): Record<st
 export function shownUntilMs({ host, port }: TlsListener, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     // It is looked at, not trusted: nothing is sent.
-    const socket = connect({ host, port, rejectUnauthorized: false, timeout: handshakeTimeoutMs })
+    const socket = process
+      .getBuiltinModule('node:tls')
+      .connect({ host, port, rejectUnauthorized: false, timeout: handshakeTimeoutMs })
     const end = (error: Error) => {
       socket.destroy()
       reject(error)

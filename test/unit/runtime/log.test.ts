@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { UnavailableError } from '../../../runtime/errors.ts'
 import { createLogger } from '../../../runtime/log.ts'
@@ -42,4 +43,28 @@ test('a mistake of ours is logged with its stack', () => {
 
 test('who asks for details sees the stack of what is away as well', () => {
   expect(logged(new UnavailableError('RabbitMQ', refused), 'debug')['stack']).toContain('log.test.ts')
+})
+
+test('a log for people has each line in its order, also those written before what makes them pretty is read', async () => {
+  let text = ''
+  const destination = new Writable({
+    write(chunk, _, done) {
+      text += String(chunk)
+      done()
+    },
+  })
+  const log = createLogger({ level: 'info', format: 'pretty', colour: false, destination }).child({
+    component: 'agent',
+  })
+  log.info('at once')
+  log.info('and again')
+  await expect.poll(() => text).toContain('and again')
+  log.warn('later')
+  await expect.poll(() => text).toContain('later')
+  expect(
+    text
+      .replaceAll(/\d\d:\d\d:\d\d\.\d{3}/g, 'TIME')
+      .trimEnd()
+      .split('\n'),
+  ).toEqual(['[TIME] INFO: agent at once', '[TIME] INFO: agent and again', '[TIME] WARN: agent later'])
 })
