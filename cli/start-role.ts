@@ -1,6 +1,7 @@
 import { systemClock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import { prepareDataDir } from '../runtime/data-dir.ts'
+import { startGivingBack } from '../runtime/give-back.ts'
 import { createHealth, type Health, startHealthServer } from '../runtime/health.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import type { Shutdown } from '../runtime/shutdown.ts'
@@ -33,6 +34,7 @@ export async function startRuntime(
   const health = createHealth()
   const server = await startHealthServer({ listen: healthListen(role, config), health, metrics })
   shutdown.add('health', server.stop)
+  shutdown.own('give-back', startGivingBack({ collect: globalThis.gc, now: systemClock }))
   log.info({ role, port: server.value.port }, 'health endpoint listening')
   return { metrics, health, now: systemClock }
 }

@@ -33,6 +33,21 @@ const withoutUncalled: Plugin = {
   load: (id) => (id === '\0uncalled' || uncalled.test(id) ? 'export {}' : undefined),
 }
 
+const stringWidth = join(root, 'node_modules/string-width/index.js')
+
+/** yargs renders its help before each command, with three copies of string-width that each open ICU's segmenter: 3 MB of every role. One is enough, which opens it for what is not ASCII. */
+const oneStringWidth: Plugin = {
+  name: 'one-string-width',
+  resolveId: (id) => (id === 'string-width' ? stringWidth : undefined),
+  load(id) {
+    if (id !== stringWidth) return undefined
+    const text = readFileSync(stringWidth, 'utf8')
+    const lazy = text.replace('new Intl.Segmenter()', '{ segment: (text) => new Intl.Segmenter().segment(text) }')
+    if (lazy === text) throw new Error(`${stringWidth} opens its segmenter in another way than it did`)
+    return lazy
+  },
+}
+
 interface Manifest {
   readonly name: string
   readonly version: string
@@ -47,7 +62,7 @@ async function build(): Promise<void> {
     cwd: root,
     platform: 'node',
     input: entries,
-    plugins: [withoutUncalled],
+    plugins: [withoutUncalled, oneStringWidth],
     // What the package depends on: native code, which npm picks for the machine it installs on.
     external: Object.keys(manifestOf(root).dependencies ?? {}),
   })

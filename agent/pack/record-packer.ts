@@ -2,7 +2,7 @@ import { schemaVersion } from '../../event/encode.ts'
 import type { TopicName } from '../../event/topics.ts'
 import type { PackedRecords } from '../../transport/transport.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { type Slab, slabRecords, Slabs } from './slabs.ts'
+import { releaseSlab, type Slab, slabRecords, takeSlab } from './slabs.ts'
 
 /** Records packed together. `release` gives their memory back: once nobody reads them any more. */
 export interface Packed {
@@ -15,7 +15,6 @@ const headers = { schema: schemaVersion }
 /** Collects encoded records into packs, without an object a record. One for all files: they are read one after another. */
 export class RecordPacker {
   readonly out = new ByteWriter()
-  readonly #slabs = new Slabs()
   #slab: Slab
   #packs: PackedRecords[] = []
   #held: Slab[] = []
@@ -28,7 +27,7 @@ export class RecordPacker {
   #count = 0
 
   constructor() {
-    this.#slab = this.#slabs.take(0)
+    this.#slab = takeSlab(0)
     this.out.use(this.#slab.buffer, 0)
   }
 
@@ -41,8 +40,8 @@ export class RecordPacker {
     }
     if (this.#slab.buffer.length - this.out.at >= most && this.#count < slabRecords) return
     this.#close()
-    this.#slabs.release(this.#slab)
-    this.#slab = this.#slabs.take(most)
+    releaseSlab(this.#slab)
+    this.#slab = takeSlab(most)
     this.out.use(this.#slab.buffer, 0)
     this.#start = 0
     this.#first = 0
@@ -64,7 +63,7 @@ export class RecordPacker {
     const [packs, held] = [this.#packs, this.#held]
     this.#packs = []
     this.#held = []
-    return { packs, release: () => held.splice(0).forEach((slab) => this.#slabs.release(slab)) }
+    return { packs, release: () => held.splice(0).forEach(releaseSlab) }
   }
 
   #close(): void {

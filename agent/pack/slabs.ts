@@ -1,3 +1,5 @@
+import { letGoAtRest } from '../../runtime/give-back.ts'
+
 /** A piece of memory that records are written into, one behind the other. */
 export interface Slab {
   readonly buffer: Buffer
@@ -14,22 +16,23 @@ export const slabRecords = 4 << 10
 const maxFree = 8
 
 /**
- * Slabs that come back: fresh memory costs more than all that is written into it. What is fresh outside of V8's heap, and
- * outlives its young garbage, also makes it collect all of its garbage the sooner.
+ * Slabs that came back, of all packers: fresh memory costs more than all that is written into it. What is fresh outside of
+ * V8's heap, and outlives its young garbage, also makes it collect all of its garbage the sooner.
  */
-export class Slabs {
-  readonly #free: Slab[] = []
+const free: Slab[] = []
+letGoAtRest(() => (free.length = 0))
 
-  take(bytes: number): Slab {
-    const free = bytes <= slabBytes ? this.#free.pop() : undefined
-    if (!free) return fresh(Math.max(slabBytes, bytes))
-    free.users = 1
-    return free
-  }
+/** Has room for so many bytes, and one user. */
+export function takeSlab(bytes: number): Slab {
+  const slab = bytes <= slabBytes ? free.pop() : undefined
+  if (!slab) return fresh(Math.max(slabBytes, bytes))
+  slab.users = 1
+  return slab
+}
 
-  release(slab: Slab): void {
-    if (--slab.users === 0 && slab.buffer.length === slabBytes && this.#free.length < maxFree) this.#free.push(slab)
-  }
+/** One user less; after the last nobody may read it. */
+export function releaseSlab(slab: Slab): void {
+  if (--slab.users === 0 && slab.buffer.length === slabBytes && free.length < maxFree) free.push(slab)
 }
 
 const fresh = (bytes: number): Slab => ({

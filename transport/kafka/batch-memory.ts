@@ -1,3 +1,5 @@
+import { letGoAtRest } from '../../runtime/give-back.ts'
+
 const leastBytes = 128 << 10
 const mostBytes = 4 << 20
 const maxFreeBytes = 8 << 20
@@ -6,6 +8,11 @@ const maxFreeBytes = 8 << 20
 const given = new WeakSet<ArrayBufferLike>()
 const free: ArrayBufferLike[] = []
 let freeBytes = 0
+
+letGoAtRest(() => {
+  free.length = 0
+  freeBytes = 0
+})
 
 /**
  * Memory for a batch, exactly so long: fresh memory costs more than all that is written into it, and a batch that outlives

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { startGivingBack } from '../../../../runtime/give-back.ts'
 import { batchMemory, giveBack } from '../../../../transport/kafka/batch-memory.ts'
 
 test('memory that was given back is used again, exactly as long as asked for', () => {
@@ -26,4 +27,15 @@ test('no more than 8 MB wait to be used again, and nothing of a batch beyond 4 M
   const again = Array.from({ length: 5 }, () => batchMemory(3 << 20)).filter(({ buffer }) => given.has(buffer))
   expect(again.length).toBeLessThanOrEqual(2)
   expect(batchMemory(5 << 20).buffer).not.toBe(huge.buffer)
+})
+
+test('a process at rest keeps none of it', async () => {
+  vi.useFakeTimers()
+  const { stop } = startGivingBack({ collect: (() => {}) as never, cpuMs: () => 0, now: Date.now })
+  const first = batchMemory(200_000)
+  giveBack(first)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(batchMemory(200_000).buffer).not.toBe(first.buffer)
+  await stop()
+  vi.useRealTimers()
 })
