@@ -14,32 +14,28 @@ export interface Finding {
 
 /** The event of dataset `rabbitmq.attribution` that a line (or a deed's own settling) gives rise to; names no deed yet. */
 export function evidenceFrom(about: ThumpEvent, { operations, ordinal, message, fields, target }: Finding): ThumpEvent {
-  const {
-    log: _log,
-    http: _http,
-    url: _url,
-    amqp: _amqp,
-    message: _message,
-    app: _app,
-    redacted: _redacted,
-    ...shared
-  } = about
-  const { user } = about
-  return {
-    ...shared,
+  const { service, agent, user } = about
+  const evidence: ThumpEvent = {
+    '@timestamp': about['@timestamp'],
     event: {
       id: derivedEventId(about.event.id, attributionDataset, ordinal),
       dataset: attributionDataset,
       action: 'deed.attributed',
     },
     message,
-    ...((user !== undefined || target !== undefined) && {
-      user: {
-        ...(user?.name !== undefined && { name: user.name }),
-        ...(target !== undefined && { target: { name: target } }),
-      },
-    }),
+    service,
+    agent,
     rabbitmq: fields,
     related: { operation: [...operations], evidence: about.event.id },
   }
+  if (user !== undefined || target !== undefined)
+    evidence.user = {
+      ...(user?.name !== undefined && { name: user.name }),
+      ...(target !== undefined && { target: { name: target } }),
+    }
+  for (const field in about) if (!(field in evidence) && !itsOwn.has(field)) evidence[field] = about[field]
+  return evidence
 }
+
+/** What evidence does not share with what it is about. */
+const itsOwn: ReadonlySet<string> = new Set(['user', 'log', 'http', 'url', 'amqp', 'app', 'redacted'])

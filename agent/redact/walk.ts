@@ -68,20 +68,22 @@ export function createEventMask(mask: Mask): (event: ThumpEvent, isMessageClean?
 const none: ReadonlySet<string> = new Set()
 /** Keys of tables are few, and strangers' keys are bounded by forgetting all. */
 const maxKeys = 5000
-const keys = new Map<string, boolean>()
-
-function isSecret(key: string): boolean {
-  let known = keys.get(key)
-  if (known === undefined) {
-    known = isSecretKey(key)
-    if (keys.size >= maxKeys) keys.clear()
-    keys.set(key, known)
-  }
-  return known
-}
+const maskedKey = 1
+const secretKey = 2
 
 /** New objects where something changes, the same ones where nothing does: parts may be shared between events. */
 function createWalker(mask: Mask, count: Count) {
+  const keys = new Map<string, number>()
+  /** Is something of the key itself masked, and is what it names a secret? */
+  const kindOf = (key: string): number => {
+    let kind = keys.get(key)
+    if (kind === undefined) {
+      kind = (key.length >= 8 && mask(key, () => {}) !== key ? maskedKey : 0) | (isSecretKey(key) ? secretKey : 0)
+      if (keys.size >= maxKeys) keys.clear()
+      keys.set(key, kind)
+    }
+    return kind
+  }
   const walk = (value: unknown, kept = none, depth = 0): unknown => {
     if (typeof value === 'string') return value === '' ? value : mask(value, count)
     if (typeof value === 'number') return number(value)
@@ -109,8 +111,9 @@ function createWalker(mask: Mask, count: Count) {
     for (const key in value) {
       if (kept.has(key)) continue
       const item = value[key]
-      const name = key.length < 8 ? key : mask(key, count)
-      const masked = isSecret(key) ? secret(item, depth) : walk(item, none, depth + 1)
+      const kind = kindOf(key)
+      const name = (kind & maskedKey) === 0 ? key : mask(key, count)
+      const masked = (kind & secretKey) === 0 ? walk(item, none, depth + 1) : secret(item, depth)
       if (masked === item && name === key) continue
       changed ??= { ...value }
       if (name !== key) delete changed[key]

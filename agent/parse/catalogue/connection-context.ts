@@ -11,9 +11,9 @@ export interface ConnectionContext {
 
 const address = /(?:^|[\s(])(\[?[\da-f.:]+\]?):(\d{1,5}) -> (\[?[\da-f.:]+\]?:\d{1,5})/i
 /** Greedy on purpose: a client may name itself `x, vhost: '/', user: 'admin'`; what the broker adds comes last. */
-const named = /^(?: - (?<client>.*))?, vhost: '(?<vhost>.*)', user: '(?<user>.*?)'(?:, (?:state|duration): [^)]*)?\)/
-const userOnly = /^(?: - (?<client>.*))?, user: '(?<user>.*?)'(?:, state: [^)]*)?\)/
-const clientOnly = /^ - (?<client>.*?)(?:\)|, state: |: user ')/
+const named = /^(?: - (.*))?, vhost: '(.*)', user: '(.*?)'(?:, (?:state|duration): [^)]*)?\)/
+const userOnly = /^(?: - (.*))?, user: '(.*?)'(?:, state: [^)]*)?\)/
+const clientOnly = /^ - (.*?)(?:\)|, state: |: user ')/
 
 /** Reads the first line only: the rest is text that a client may have written. */
 export function connectionContext(text: string): ConnectionContext | undefined {
@@ -23,16 +23,27 @@ export function connectionContext(text: string): ConnectionContext | undefined {
   if (!found) return undefined
   const [whole, host = '', port = '', local = ''] = found
   const rest = line.slice(found.index + whole.length)
-  const groups = (named.exec(rest) ?? userOnly.exec(rest) ?? clientOnly.exec(rest))?.groups ?? {}
-  const channel = /\), channel (\d+)/.exec(rest)?.[1]
-  const { client, vhost, user } = groups
-  return {
+  const context: Writable = {
     connection: `${host}:${port} -> ${local}`,
-    ip: host.replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d+\.)/i, ''),
+    ip: plainDigits.test(host) ? host : host.replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d+\.)/i, ''),
     port: Number(port),
-    ...(client && { client }),
-    ...(vhost && { vhost }),
-    ...(user && { user }),
-    ...(channel !== undefined && { channel: Number(channel) }),
   }
+  const { client, vhost, user } = namesIn(rest)
+  if (client) context.client = client
+  if (vhost) context.vhost = vhost
+  if (user) context.user = user
+  const channel = /\), channel (\d+)/.exec(rest)?.[1]
+  if (channel !== undefined) context.channel = Number(channel)
+  return context
+}
+
+type Writable = { -readonly [Field in keyof ConnectionContext]: ConnectionContext[Field] }
+const plainDigits = /^[\d.]+$/
+
+/** By place, not by name: a match of named groups makes a table of them. */
+function namesIn(rest: string): { client?: string | undefined; vhost?: string | undefined; user?: string | undefined } {
+  const all = named.exec(rest)
+  if (all) return { client: all[1], vhost: all[2], user: all[3] }
+  const some = userOnly.exec(rest)
+  return some ? { client: some[1], user: some[2] } : { client: clientOnly.exec(rest)?.[1] }
 }
