@@ -1,3 +1,5 @@
+import { eventually } from '../servers/eventually.ts'
+
 const counters = [
   'thump_stored_total',
   'thump_store_retries_total',
@@ -26,14 +28,15 @@ function readOutcomes(text: string): Outcomes {
   )
 }
 
-/** Of a process that may die before it has answered: nothing then. */
+/** Asked until it answers: what a busy process does not say in time is not nothing. */
 export async function outcomesOf(healthUrl: string): Promise<Outcomes> {
-  try {
-    const response = await fetch(`${healthUrl}/metrics`, { signal: AbortSignal.timeout(5000) })
-    return readOutcomes(await response.text())
-  } catch {
-    return new Map()
-  }
+  return await eventually(
+    async () => {
+      const response = await fetch(`${healthUrl}/metrics`, { signal: AbortSignal.timeout(5000) })
+      return readOutcomes(await response.text())
+    },
+    { withinMs: 60_000, what: `an answer of ${healthUrl}` },
+  )
 }
 
 export function summed(all: readonly Outcomes[]): Outcomes {
