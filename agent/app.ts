@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { shortenEvent } from '../event/shorten-event.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config/schema.ts'
-import type { Health } from '../runtime/health.ts'
+import { type Health, readiness } from '../runtime/health.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { Shutdown, type Started } from '../runtime/shutdown.ts'
@@ -40,7 +40,10 @@ export async function startAgent(deps: AgentDeps): Promise<Started<Agent>> {
   const log = deps.log.child({ component: 'agent' })
   const shutdown = new Shutdown()
   const identity = openIdentity({ dataDir: config.dataDir, node: config.agent.node, cluster: config.cluster })
-  const producer = shutdown.own('producer', await transport.createProducer({ shorten: shortenEvent }))
+  const producer = shutdown.own(
+    'producer',
+    await transport.createProducer({ shorten: shortenEvent, waitsForTopics: true }),
+  )
   const emit = createEmitter({ producer, log, metrics })
   const running = new RunningSources(health)
   const beat = shutdown.own(
@@ -54,7 +57,7 @@ export async function startAgent(deps: AgentDeps): Promise<Started<Agent>> {
       facts: () => Object.fromEntries([...running.statuses()].map(([name, status]) => [name, status.ready().ok])),
     }),
   )
-  health.add({ name: 'agent-transport', kind: 'ready', ask: () => ({ ok: producer.isConnected() }) })
+  health.add({ name: 'agent-transport', kind: 'ready', ask: () => readiness(producer.problem()) })
   health.add({
     name: 'agent-loop',
     kind: 'live',

@@ -40,7 +40,8 @@ export interface ActiveAlerter {
   readonly notifier: Notifier
   stateOf(ruleId: string, key: readonly KeyValue[]): ReturnType<Engine['stateOf']>
   status(): ReturnType<Engine['status']>
-  isConnected(): boolean
+  /** Why the transport is not connected; undefined while it is. */
+  transportProblem(): string | undefined
   /** When the loop last turned, wall clock. */
   tickedMs(): number
 }
@@ -140,7 +141,7 @@ export async function startActive(
     notifier,
     stateOf: (ruleId, key) => engine.stateOf(ruleId, key),
     status: () => engine.status(),
-    isConnected: () => started.value.isConnected(),
+    transportProblem: () => started.value.problem(),
     tickedMs: ticking.value,
   }
   const stop = async () => {

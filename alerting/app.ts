@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { AlertingConfig } from '../runtime/config/schema-alerting.ts'
 import type { Config } from '../runtime/config/schema.ts'
 import { formatProblem } from '../runtime/errors.ts'
-import type { Health } from '../runtime/health.ts'
+import { type Health, readiness } from '../runtime/health.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { sleep } from '../runtime/retry.ts'
@@ -59,7 +59,7 @@ export async function startAlerting(deps: AlertingDeps): Promise<Started<Alertin
   shutdown.add('api', api.stop)
   log.info({ port: api.value.port }, 'alerting API listening')
   await role.start()
-  health.add({ name: 'alerting-transport', kind: 'ready', ask: () => ({ ok: role.active?.isConnected() ?? true }) })
+  health.add({ name: 'alerting-transport', kind: 'ready', ask: () => readiness(role.active?.transportProblem()) })
   health.add({
     name: 'alerting-loop',
     kind: 'live',

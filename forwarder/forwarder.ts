@@ -1,6 +1,6 @@
 import type { TopicName } from '../event/topics.ts'
 import type { Clock } from '../runtime/clock.ts'
-import type { Health } from '../runtime/health.ts'
+import { type Health, readiness } from '../runtime/health.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { retryForever, sleep } from '../runtime/retry.ts'
@@ -85,8 +85,8 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
       await consumer.commit(pipeline.due()).catch((error: unknown) => log.warn({ err: error }, 'commit failed'))
     }
   })()
-  health.add({ name: 'forwarder-transport', kind: 'ready', ask: () => ({ ok: consumer.isConnected() }) })
-  health.add({ name: 'forwarder-storage', kind: 'ready', ask: () => ({ ok: storage.store.isConnected() }) })
+  health.add({ name: 'forwarder-transport', kind: 'ready', ask: () => readiness(consumer.problem()) })
+  health.add({ name: 'forwarder-storage', kind: 'ready', ask: () => readiness(storage.store.problem()) })
   health.add({ name: 'forwarder-dead-letters', kind: 'ready', ask: () => telemetry.burying() })
   health.add({ name: 'forwarder-lag', kind: 'ready', ask: lag })
   health.add({ name: 'forwarder-writers', kind: 'live', ask: stall })

@@ -69,6 +69,16 @@ export function reasonOf(error: unknown): string {
   return deepest instanceof Error ? deepest.message || deepest.name : String(deepest)
 }
 
+const briefly = 300
+
+/** The same where anybody may read it, as `/readyz`: one short line. */
+export function briefReasonOf(error: unknown): string {
+  const line = reasonOf(error)
+    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
+    .trim()
+  return line.length > briefly ? `${line.slice(0, briefly)}…` : line
+}
+
 /** SQLite's codes for what the system says: busy, read only, not readable, full, cannot be opened. */
 const systemCodesOfSqlite = new Set([5, 8, 10, 13, 14])
 

@@ -14,6 +14,11 @@ export interface Check {
   readonly ask: () => { readonly ok: boolean; readonly detail?: string }
 }
 
+/** Ready unless there is a problem, which is told. */
+export function readiness(problem: string | undefined): ReturnType<Check['ask']> {
+  return problem === undefined ? { ok: true } : { ok: false, detail: problem }
+}
+
 /** Where components register what must hold; one that is started anew takes the place of its name. */
 export interface Health {
   add(check: Check): void

@@ -26,6 +26,8 @@ export interface EventStore {
   /** Templates, aliases, files: idempotent. */
   setup(signal: AbortSignal): Promise<void>
   isConnected(): boolean
+  /** Why it is not connected, in one short line without secrets; undefined while it is. */
+  problem(): string | undefined
 }
 
 export interface TimeRange {

@@ -47,6 +47,11 @@ export interface ProducerOptions {
    * is left to take away, and then the record is rejected. Without it such a record is rejected at once.
    */
   readonly shorten?: (value: Uint8Array) => Uint8Array | undefined
+  /**
+   * A topic that is not there, or may not be written, is waited for as an outage is: its records stay in their places, and
+   * other topics go on. Without it they are rejected.
+   */
+  readonly waitsForTopics?: boolean
 }
 
 export interface Producer {
@@ -61,6 +66,13 @@ export interface Producer {
    * `rejected`. Their memory may be written over once it has resolved, not if it rejected.
    */
   sendPacked?(packs: readonly PackedRecords[], signal: AbortSignal): Promise<SendResult>
+}
+
+/** As every transport's own is. */
+export interface ConnectedProducer extends Producer {
+  isConnected(): boolean
+  /** Why it is not connected, in one short line without secrets; undefined while it is. */
+  problem(): string | undefined
 }
 
 export interface TopicPartition {
@@ -133,12 +145,14 @@ export interface Consumer {
   commit(offsets: readonly TopicPartitionOffset[]): Promise<void>
   lag(): readonly PartitionLag[]
   isConnected(): boolean
+  /** Why it is not connected, in one short line without secrets; undefined while it is. */
+  problem(): string | undefined
 }
 
 export interface Transport {
   readonly kind: 'kafka' | 'embedded'
   /** Resolves at once: connecting, and reconnecting, go on behind; `isConnected` tells. */
-  createProducer(options?: ProducerOptions): Promise<Started<Producer & { isConnected(): boolean }>>
+  createProducer(options?: ProducerOptions): Promise<Started<ConnectedProducer>>
   createConsumer(options: ConsumerOptions, handlers: ConsumerHandlers): Promise<Started<Consumer>>
   /** Creates missing topics where the config allows it; idempotent. */
   ensureTopics(signal: AbortSignal): Promise<void>

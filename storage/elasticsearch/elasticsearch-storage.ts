@@ -55,7 +55,8 @@ export async function createElasticsearchStorage(
     search: createSearch(requests, prefix, dialect),
     store: {
       write: createWrite(requests, prefix),
-      isConnected: () => requests.isConnected(),
+      isConnected: () => requests.problem() === undefined,
+      problem: () => requests.problem(),
       async setup(signal) {
         await installTemplates({ requests, prefix, dialect, log }, signal)
         if (timer) return

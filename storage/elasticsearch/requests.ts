@@ -1,6 +1,7 @@
 import { type Client, errors, type TransportRequestParams } from '@elastic/elasticsearch'
-import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
+import { briefReasonOf, RejectedError, UnavailableError } from '../../runtime/errors.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
+import { withTlsRemedy } from '../../runtime/tls-remedy.ts'
 import { within } from '../../runtime/within.ts'
 
 export type RequestName = 'bulk' | 'search' | 'setup' | 'retention'
@@ -16,7 +17,8 @@ export interface Requests {
     signal: AbortSignal,
     fits?: (answer: T) => boolean,
   ): Promise<T>
-  isConnected(): boolean
+  /** Why the last request had no answer of the server's, in one short line; undefined where it had. */
+  problem(): string | undefined
 }
 
 /**
@@ -41,9 +43,9 @@ const seconds = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 export function createRequests({ client, metrics, stopping, limitMs }: RequestsDeps): Requests {
   const help = 'Requests to Elasticsearch by kind, failed ones too'
   const durations = metrics.histogram('thump_elasticsearch_request_seconds', help, seconds, ['request'])
-  let isConnected = false
+  let problem: string | undefined = 'not asked yet'
   return {
-    isConnected: () => isConnected,
+    problem: () => problem,
     async send<T>(
       name: RequestName,
       params: TransportRequestParams,
@@ -57,13 +59,14 @@ export function createRequests({ client, metrics, stopping, limitMs }: RequestsD
           client.transport.request<T>(params, { signal: inTime }),
         )
         if (!fits(answer)) throw new Error('its answer does not fit the request')
-        isConnected = true
+        problem = undefined
         return answer
       } catch (cause) {
         if (either.aborted) throw bare(cause)
         const failure = toFailure(cause)
         // The server gives its refusals a type; without one it is a proxy that refuses.
-        isConnected = failure instanceof RejectedError && !failure.reason.startsWith(untyped)
+        const isAnswered = failure instanceof RejectedError && !failure.reason.startsWith(untyped)
+        problem = isAnswered ? undefined : briefReasonOf(failure)
         throw failure
       } finally {
         done()
@@ -91,9 +94,8 @@ function toFailure(cause: unknown): RejectedError | UnavailableError {
 /** The client's own errors hold the request with its headers and body: only what they say goes on. */
 function bare(cause: unknown): unknown {
   if (!(cause instanceof errors.ElasticsearchClientError)) return cause
-  return new Error(
-    plainText.test(cause.message) ? 'no TLS is spoken there: http:// in place of https://?' : cause.message,
-  )
+  if (plainText.test(cause.message)) return new Error('no TLS is spoken there: http:// in place of https://?')
+  return withTlsRemedy(new Error(cause.message), 'storage.elasticsearch.tls')
 }
 
 /** What OpenSSL makes of a server that answers in plain text. */

@@ -56,7 +56,7 @@ interface RetainingStore extends EventStore {
 }
 
 function storeOf(writer: WorkerClient, log: RuntimeDeps['log']): RetainingStore {
-  let isWriting = true
+  let stuck: string | undefined
   const tellRemoved = (days: readonly string[]) => {
     if (days.length > 0) log.info({ days }, 'old days removed')
   }
@@ -70,16 +70,16 @@ function storeOf(writer: WorkerClient, log: RuntimeDeps['log']): RetainingStore 
       for (const { day, reason, aside } of damaged)
         log.error({ day, reason, aside }, "a day's file cannot be written: it is set aside, and a new one begun")
       tellRemoved(removed)
-      const isStuck = outcomes.some(({ kind }) => kind === 'retry')
-      const [first] = outcomes.filter((outcome) => outcome.kind === 'retry')
-      if (isStuck && isWriting)
-        log.error({ reason: first?.reason }, 'events cannot be stored: tried again until they can')
-      if (!isStuck && !isWriting) log.info('events are stored again')
-      isWriting = !isStuck
+      const reason = outcomes.find((outcome) => outcome.kind === 'retry')?.reason
+      if (reason !== undefined && stuck === undefined)
+        log.error({ reason }, 'events cannot be stored: tried again until they can')
+      if (reason === undefined && stuck !== undefined) log.info('events are stored again')
+      stuck = reason
       return outcomes
     },
     setup: () => Promise.resolve(),
-    isConnected: () => isWriting,
+    isConnected: () => stuck === undefined,
+    problem: () => stuck,
     async retain() {
       const { removed, lost } = await writer.ask({ op: 'retain' })
       for (const one of lost) log.error(one, "a day's last writes are damaged: these transactions are lost")
@@ -94,7 +94,7 @@ function headOf({ topic, id, atMs, value }: StoreItem) {
 
 function readOnly(): RetainingStore {
   const refuse = () => Promise.reject(new Error('this storage is open for reading'))
-  return { write: refuse, setup: refuse, retain: refuse, isConnected: () => true }
+  return { write: refuse, setup: refuse, retain: refuse, isConnected: () => true, problem: () => undefined }
 }
 
 function searchOf(reader: WorkerClient, onUnreadable: (days: readonly UnreadableDay[]) => void): EventSearch {

@@ -85,6 +85,7 @@ const takesAll: Transport = {
         send: () => Promise.resolve({ rejected: [] }),
         sendPacked: () => Promise.resolve({ rejected: [] }),
         isConnected: () => true,
+        problem: () => undefined,
       },
       stop: () => Promise.resolve(),
     }),

@@ -11,8 +11,8 @@ export interface Certificates {
   readonly key: string
 }
 
-/** A certificate authority made for one test, and a certificate of it for `localhost` and `127.0.0.1`, server and client use. */
-export async function makeCertificates(): Promise<Certificates> {
+/** A certificate authority made for one test, and a certificate of it for the names, server and client use. */
+export async function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1'): Promise<Certificates> {
   const openssl = await ensureTool('openssl')
   const dir = mkdtempSync(join(tmpdir(), 'thump-certificates-'))
   const at = (name: string) => join(dir, name)
@@ -21,7 +21,7 @@ export async function makeCertificates(): Promise<Certificates> {
     const fresh = ['-newkey', 'rsa:2048', '-nodes', '-days', '2']
     run('req', '-x509', ...fresh, '-subj', '/CN=Thump test CA', '-keyout', at('ca.key'), '-out', at('ca.pem'))
     run('req', ...fresh, '-subj', '/CN=localhost', '-keyout', at('key.pem'), '-out', at('request.pem'))
-    writeFileSync(at('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n')
+    writeFileSync(at('names'), `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`)
     const sign = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('names')]
     run('x509', '-req', '-in', at('request.pem'), ...sign, '-out', at('cert.pem'))
     const [ca = '', cert = '', key = ''] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) =>

@@ -66,6 +66,7 @@ export async function startConsumer(
         return { topic, partition, records: Math.max(0, view.latestOffset() - reader.offset) }
       }),
     isConnected: () => true,
+    problem: () => undefined,
   }
   let stopped: Promise<void> | undefined
   const stop = async () => {

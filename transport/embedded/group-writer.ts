@@ -1,3 +1,4 @@
+import { briefReasonOf } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { backoffMs, sleep } from '../../runtime/retry.ts'
 import { moreSignal } from './more-signal.ts'
@@ -34,6 +35,7 @@ export class GroupWriter {
   #isTidyDue = false
   #running: Promise<void> | undefined
   #failures = 0
+  #problem = ''
   #isStopping = false
 
   constructor(deps: GroupWriterDeps) {
@@ -62,6 +64,11 @@ export class GroupWriter {
 
   get isWriting(): boolean {
     return this.#failures === 0
+  }
+
+  /** Why nothing is written, in one short line; undefined while all is. */
+  get problem(): string | undefined {
+    return this.isWriting ? undefined : this.#problem
   }
 
   /** Finishes what waits, unless the disk does not take it. */
@@ -120,6 +127,7 @@ export class GroupWriter {
         if (attempt > 0) this.#recovered(attempt)
         return true
       } catch (error) {
+        this.#problem = briefReasonOf(error)
         if (attempt === 0 && this.#failures++ === 0)
           this.#deps.log.error({ err: error, ...fields }, 'log cannot be written: sources pause, nothing is lost')
         if (this.#isStopping) this.#stopping.abort(stopped())

@@ -8,7 +8,7 @@ import { ThumpError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
-import type { OutRecord, Producer } from '../transport.ts'
+import type { ConnectedProducer, OutRecord, Producer } from '../transport.ts'
 
 /** A process that may not write the log leaves its records here; the one that owns it takes them in. */
 export const inboxDir = (dir: string): string => join(dir, 'inbox')
@@ -23,9 +23,10 @@ interface Letter {
 }
 
 /** Resolves when the records are on disk beside the log; the owner of the log puts them into it, now or at its next start. */
-export function createInboxProducer(dir: string): Producer & { isConnected(): boolean } {
+export function createInboxProducer(dir: string): ConnectedProducer {
   return {
     isConnected: () => true,
+    problem: () => undefined,
     send(records, signal) {
       signal.throwIfAborted()
       const inbox = inboxDir(dir)

@@ -1,5 +1,5 @@
 import type { TopicName } from '../../event/topics.ts'
-import type { OutRecord, Producer, SendResult } from '../transport.ts'
+import type { ConnectedProducer, OutRecord, SendResult } from '../transport.ts'
 import type { GroupWriter } from './group-writer.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { partitionOf } from './partition-of.ts'
@@ -23,9 +23,10 @@ interface Batch {
 const maxRecordBytes = 16 * 2 ** 20
 
 /** Sends into the log; resolves after the records' fsync. */
-export function createProducer({ partitions, logOf, writer }: ProducerDeps): Producer & { isConnected(): boolean } {
+export function createProducer({ partitions, logOf, writer }: ProducerDeps): ConnectedProducer {
   return {
     isConnected: () => writer.isWriting,
+    problem: () => writer.problem,
     async send(records, signal): Promise<SendResult> {
       signal.throwIfAborted()
       const rejected: Rejected[] = []

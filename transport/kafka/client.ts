@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../../runtime/config/schema.ts'
 import { UnavailableError } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
+import { withTlsRemedy } from '../../runtime/tls-remedy.ts'
 import { type ApiName, type BrokerLink, createLink, type Exchange, exchangeOf, sendOn } from './kafkajs.ts'
 
 export type KafkaConfig = Config['transport']['kafka']
@@ -83,7 +84,7 @@ export class KafkaClient {
         this.#drop(address, link)
       }
     }
-    throw new UnavailableError('kafka', failure)
+    throw new UnavailableError('kafka', withTlsRemedy(failure, 'transport.kafka.tls'))
   }
 
   /** Closes every connection; what is under way fails. */

@@ -89,7 +89,11 @@ export class KafkaConsumer implements Consumer {
   }
 
   isConnected(): boolean {
-    return this.#group.isMember() && !this.#outage.isOn
+    return this.problem() === undefined
+  }
+
+  problem(): string | undefined {
+    return this.#outage.reason ?? (this.#group.isMember() ? undefined : 'not a member of its group yet')
   }
 
   lag(): readonly PartitionLag[] {

@@ -1,4 +1,4 @@
-import { reasonOf } from '../../runtime/errors.ts'
+import { briefReasonOf, reasonOf } from '../../runtime/errors.ts'
 import type { Logger } from '../../runtime/log.ts'
 
 /** What the producers and consumers of a transport share: Kafka's absence is told once, not once for each of them. */
@@ -51,7 +51,7 @@ export class OutageLog {
  */
 export class Outage {
   readonly #log: OutageLog
-  readonly #failing = new Set<string>()
+  readonly #failing = new Map<string, string>()
 
   constructor(log: OutageLog) {
     this.#log = log
@@ -61,8 +61,18 @@ export class Outage {
     return this.#failing.size > 0
   }
 
+  isAt(place: string): boolean {
+    return this.#failing.has(place)
+  }
+
+  /** What has failed longest, e.g. `APP-0: TOPIC_AUTHORIZATION_FAILED`; undefined while all works. */
+  get reason(): string | undefined {
+    const [first] = this.#failing
+    return first && `${first[0]}: ${first[1]}`
+  }
+
   failed(place: string, err: unknown): void {
-    this.#failing.add(place)
+    this.#failing.set(place, briefReasonOf(err))
     this.#log.failed(this, place, err)
   }
 

@@ -15,14 +15,19 @@ export interface SenderDeps {
   readonly forgetIdentity: () => void
   /** The topic is gone: the queue's records wait until it is there again, or are rejected. */
   readonly topicMissing: (queue: PartitionQueue) => Promise<void>
+  /** A right that is missing is waited for, as an outage is. */
+  readonly waitsForTopics: boolean
 }
 
 /** Brokers refuse requests of 100 MiB; far below it the partitions take turns. */
 const maxRequestBytes = 16 * 2 ** 20
 const backoff = { baseMs: 100, maxMs: 5000 }
+/** Elections are short, and each wait is a question more. */
+const leaderlessBackoff = { baseMs: 100, maxMs: 1000 }
 /** So many failures of one partition alone are an outage worth telling. */
 const tellAfter = 5
 
+const notAuthorized = 'TOPIC_AUTHORIZATION_FAILED'
 const tooLarge = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
 const identityLost = new Set([
   'OUT_OF_ORDER_SEQUENCE_NUMBER',
@@ -78,12 +83,16 @@ export class Sender {
       else if (queue.notBeforeMs > now) this.#wakeAt(queue.notBeforeMs)
       else {
         const leader = this.#deps.metadata.leader(queue.topic, queue.partition)
-        if (leader === undefined) hasLeaderless = true
-        else if (!this.#busy.has(leader)) ready.set(leader, [...(ready.get(leader) ?? []), queue])
+        if (leader === undefined) {
+          hasLeaderless = true
+          this.#backOff(queue, leaderlessBackoff)
+          this.#wakeAt(queue.notBeforeMs)
+          if (queue.failures >= tellAfter) this.#deps.outage.failed(placeOf(queue), new Error('no leader is known'))
+        } else if (!this.#busy.has(leader)) ready.set(leader, [...(ready.get(leader) ?? []), queue])
       }
     }
     for (const [leader, queues] of ready) void this.#sendTo(leader, queues)
-    if (hasLeaderless || (this.#queues.size === 0 && this.#deps.outage.isOn)) void this.#refresh()
+    if (hasLeaderless || (this.#queues.size === 0 && this.#deps.outage.isAt('metadata'))) void this.#refresh()
   }
 
   async #sendTo(leader: number, queues: readonly PartitionQueue[]): Promise<void> {
@@ -149,7 +158,7 @@ export class Sender {
       this.#deps.outage.worked(place)
       queue.succeed()
     } else if (tooLarge.has(error)) queue.tooLarge(error)
-    else if (error === 'TOPIC_AUTHORIZATION_FAILED') queue.rejectAll('not-authorized', error)
+    else if (error === notAuthorized && !this.#deps.waitsForTopics) queue.rejectAll('not-authorized', error)
     else if (error === 'INVALID_TIMESTAMP') {
       this.#backOff(queue)
       queue.redo(Date.now())
@@ -158,14 +167,14 @@ export class Sender {
       queue.redo()
     } else {
       this.#backOff(queue)
-      if (queue.failures >= tellAfter) this.#deps.outage.failed(place, new Error(error))
+      if (error === notAuthorized || queue.failures >= tellAfter) this.#deps.outage.failed(place, new Error(error))
       if (error === 'UNKNOWN_TOPIC_OR_PARTITION') await this.#deps.topicMissing(queue).catch(() => {})
       else void this.#refresh()
     }
   }
 
-  #backOff(queue: PartitionQueue): void {
-    queue.notBeforeMs = Date.now() + backoffMs(backoff, queue.failures, Math.random())
+  #backOff(queue: PartitionQueue, wait = backoff): void {
+    queue.notBeforeMs = Date.now() + backoffMs(wait, queue.failures, Math.random())
     queue.failures++
   }
 

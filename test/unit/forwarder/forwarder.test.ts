@@ -17,10 +17,13 @@ async function begin(write: () => Promise<readonly Outcome[]>) {
     createConsumer: async (_: unknown, handlers: ConsumerHandlers) => {
       given.resolve(handlers)
       const lag = () => [{ topic: 'APP', partition: 0, records: 10 }]
-      return { value: { isConnected: () => true, lag, commit: async () => {} }, stop: async () => {} }
+      return {
+        value: { isConnected: () => true, problem: () => undefined, lag, commit: async () => {} },
+        stop: async () => {},
+      }
     },
   } as unknown as Transport
-  const store = { write, setup: async () => {}, isConnected: () => true }
+  const store = { write, setup: async () => {}, isConnected: () => true, problem: () => undefined }
   const storage = { kind: 'elasticsearch', store } as unknown as Storage
   const deps = { transport, storage, health, log: silentLogger, metrics: createMetrics(), now: () => clock.ms }
   const { stop } = await startForwarder(deps)

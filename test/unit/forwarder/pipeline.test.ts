@@ -34,7 +34,7 @@ function pipelineOf(
   const buried: OutRecord[] = []
   const metrics = createMetrics()
   const pipeline = new Pipeline({
-    store: { write: answer, setup: async () => {}, isConnected: () => true },
+    store: { write: answer, setup: async () => {}, isConnected: () => true, problem: () => undefined },
     producer: {
       send: async (records) => {
         buried.push(...records)
