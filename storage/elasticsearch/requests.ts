@@ -3,6 +3,7 @@ import { briefReasonOf, RejectedError, UnavailableError } from '../../runtime/er
 import type { Metrics } from '../../runtime/metrics.ts'
 import { withTlsRemedy } from '../../runtime/tls-remedy.ts'
 import { within } from '../../runtime/within.ts'
+import { CutOffError } from '../cut-off-error.ts'
 
 export type RequestName = 'bulk' | 'search' | 'setup' | 'retention'
 
@@ -84,9 +85,14 @@ function toFailure(cause: unknown): RejectedError | UnavailableError {
       'Elasticsearch',
       new Error('what answers is no Elasticsearch; for OpenSearch set storage.elasticsearch.distribution: opensearch'),
     )
-  if (!(cause instanceof errors.ResponseError)) return new UnavailableError('Elasticsearch', bare(cause))
+  if (!(cause instanceof errors.ResponseError)) {
+    const isCutOff = cause instanceof errors.ConnectionError && cutOff.test(cause.message)
+    return new (isCutOff ? CutOffError : UnavailableError)('Elasticsearch', bare(cause))
+  }
   const { status, type, reason } = explain(cause)
   const text = `${type}: ${reason}`.slice(0, longestReason)
+  // What is refused without a type is refused by something before the server, perhaps for what it found in the body.
+  if (status === 403 && type.startsWith(untyped)) return new CutOffError('Elasticsearch', new Error(`status ${text}`))
   if (!isForGood(status, type)) return new UnavailableError('Elasticsearch', new Error(`status ${status}, ${text}`))
   return new RejectedError(status === 413 ? 'too-large' : type, `Elasticsearch refused: ${text}`)
 }
@@ -97,6 +103,9 @@ function bare(cause: unknown): unknown {
   if (plainText.test(cause.message)) return new Error('no TLS is spoken there: http:// in place of https://?')
   return withTlsRemedy(new Error(cause.message), 'storage.elasticsearch.tls')
 }
+
+/** What a connection ends with that was open, and had the request or a part of it. */
+const cutOff = /ECONNRESET|EPIPE|socket hang up|other side closed|connection closed while/i
 
 /** What OpenSSL makes of a server that answers in plain text. */
 const plainText = /wrong version number|packet length too long/

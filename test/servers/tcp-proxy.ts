@@ -20,6 +20,8 @@ export interface TcpProxy {
   up(): Promise<void>
   /** Resets every connection once this many more bytes have passed, counted over all; undefined takes it back. */
   cutAfter(bytes: number | undefined): void
+  /** Resets the connection of each client that sends the text, as guards do that dislike a body; undefined takes it back. */
+  resetOn(text: string | undefined): void
   /** Each chunk waits this long, in order. */
   latency(ms: number): void
 }
@@ -27,7 +29,12 @@ export interface TcpProxy {
 /** A TCP relay on loopback whose faults are switched at run time. */
 export async function startTcpProxy(target: { port: number; host?: string }): Promise<Started<TcpProxy>> {
   const open = new Set<Socket>()
-  const state = { delayMs: 0, carried: 0, budget: undefined as number | undefined }
+  const state = {
+    delayMs: 0,
+    carried: 0,
+    budget: undefined as number | undefined,
+    disliked: undefined as string | undefined,
+  }
   let gate: { opened: Promise<void>; open: () => void } | undefined
   const reset = () => {
     for (const socket of open) socket.resetAndDestroy()
@@ -45,16 +52,21 @@ export async function startTcpProxy(target: { port: number; host?: string }): Pr
         open.delete(socket)
         if (!peer.destroyed && !peer.writable) peer.destroy()
       })
-      void relay(socket, peer)
+      void relay(socket, peer, socket === client)
     }
   })
 
-  async function relay(from: Socket, to: Socket): Promise<void> {
+  async function relay(from: Socket, to: Socket, isClient: boolean): Promise<void> {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         await gate?.opened
         if (state.delayMs > 0) await new Promise((resolve) => void setTimeout(resolve, state.delayMs))
         await gate?.opened
+        if (isClient && state.disliked !== undefined && chunk.includes(state.disliked)) {
+          from.resetAndDestroy()
+          to.resetAndDestroy()
+          return
+        }
         if (!(await forward(chunk, to))) return
       }
       to.end()
@@ -111,6 +123,7 @@ export async function startTcpProxy(target: { port: number; host?: string }): Pr
       if (!server.listening) await listen(port)
     },
     cutAfter: (bytes) => void (state.budget = bytes),
+    resetOn: (text) => void (state.disliked = text),
     latency: (ms) => void (state.delayMs = ms),
   }
   const stop = async () => {

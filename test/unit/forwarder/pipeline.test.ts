@@ -6,6 +6,7 @@ import { createTelemetry } from '../../../forwarder/telemetry.ts'
 import { UnavailableError } from '../../../runtime/errors.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
+import { CutOffError } from '../../../storage/cut-off-error.ts'
 import type { Outcome, StoreItem } from '../../../storage/storage.ts'
 import type { InRecord, OutRecord, RecordBatch, SendResult } from '../../../transport/transport.ts'
 
@@ -112,6 +113,49 @@ describe('the forwarder', () => {
     // What comes next is not tried in such numbers again.
     expect(sizes.filter((size) => size > 800)).toEqual([2000, 1000])
     expect(await metrics.registry.metrics()).toMatch(/^thump_stored_total\{outcome="stored"\} 3800$/m)
+    await stop()
+  })
+
+  test('buries an event that is cut off alone for a minute and more while others pass, once', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { pipeline, signal, stop, buried, metrics } = pipelineOf(async (items) => {
+      if (items.some(({ id }) => id === 'e7' || id === 'e30'))
+        throw new CutOffError('Elasticsearch', new Error('read ECONNRESET'))
+      return items.map(() => stored)
+    })
+    void pipeline.take(batch(...Array.from({ length: 50 }, (_, offset) => good(offset))), signal)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect([buried, pipeline.unsettled]).toEqual([[], 2])
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(buried.map(({ headers }) => [headers['id'], headers['reason'], headers['error']]).toSorted()).toEqual([
+      ['e30', 'cut-off', 'read ECONNRESET'],
+      ['e7', 'cut-off', 'read ECONNRESET'],
+    ])
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 50 }])
+    const text = await metrics.registry.metrics()
+    expect(text).toMatch(/^thump_stored_total\{outcome="stored"\} 48$/m)
+    expect(text).not.toMatch(/outcome="duplicate"/)
+    await stop()
+  })
+
+  test('buries nothing while all is cut off, however long, and stores it afterwards', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    let isDown = false
+    const { pipeline, signal, stop, buried } = pipelineOf(async (items) => {
+      if (isDown) throw new CutOffError('Elasticsearch', new Error('read ECONNRESET'))
+      return items.map(() => stored)
+    })
+    await pipeline.take(batch(good(0)), signal)
+    await pipeline.drained(signal)
+    isDown = true
+    await pipeline.take(batch(good(1), good(2)), signal)
+    await vi.advanceTimersByTimeAsync(7_200_000)
+    expect([buried, pipeline.unsettled]).toEqual([[], 2])
+    isDown = false
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect([buried, pipeline.due()]).toEqual([[], [{ topic: 'APP', partition: 0, offset: 3 }]])
     await stop()
   })
 
