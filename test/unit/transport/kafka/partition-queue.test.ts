@@ -40,6 +40,23 @@ test('under another identity the numbers begin anew', () => {
   expect(sequenceOf(queue.next({ id: 8n, epoch: 0 }))).toBe(0)
 })
 
+test('a batch has no more bytes than it may, but one record however large', () => {
+  const queue = new PartitionQueue('APP', 0, { maxRecords: 100, maxBytes: 1000, compression: 'none' })
+  const texts = ['a'.repeat(400), 'b'.repeat(400), 'c'.repeat(400), 'd'.repeat(5000), 'e']
+  const call = new SendCall(texts.length)
+  for (const [index, text] of texts.entries()) queue.add(recordOf(text), call, index)
+  const batches: string[] = []
+  for (let bytes = queue.next(identity); bytes; bytes = queue.next(identity)) {
+    batches.push(
+      textsOf(bytes)
+        .map((text) => text.slice(0, 1))
+        .join(''),
+    )
+    queue.succeed()
+  }
+  expect(batches).toEqual(['ab', 'c', 'd', 'e'])
+})
+
 test('what is too large is halved until the one record is found, and the rest goes in order', async () => {
   const { queue, call } = filled('a', 'HUGE', 'b')
   const sent: string[] = []

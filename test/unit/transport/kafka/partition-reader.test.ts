@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { silentLogger } from '../../../../runtime/log.ts'
 import { PartitionReader } from '../../../../transport/kafka/partition-reader.ts'
@@ -7,14 +8,14 @@ const at = { topic: 'APP', partition: 0 } as const
 const tick = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** A batch of two records from offset 0 on, as a fetch brings it. */
-function fetched(): Buffer {
+function fetched(first = 'a'): Buffer {
   const record = (value: string) => ({
     key: Buffer.from('k'),
     value: Buffer.from(value),
     headers: [],
     timestampMs: 1234,
   })
-  return encodeBatch([record('a'), record('b')], 'zstd', { id: -1n, epoch: -1, sequence: -1 })
+  return encodeBatch([record(first), record('b')], 'zstd', { id: -1n, epoch: -1, sequence: -1 })
 }
 
 /** A reader whose handler has room when it is told so. */
@@ -70,4 +71,18 @@ test('a partition that is taken away waits for no room, and hands nothing on', a
   given.end()
   await given.ended
   expect(taken).toEqual([])
+})
+
+test('no more is fetched while a quarter of a megabyte waits for a slow handler, as it was on the wire', async () => {
+  const { given, taken, room } = reader()
+  given.take(fetched(randomBytes(100_000).toString('base64')), 2, 0)
+  expect(given.hasRoom).toBe(true)
+  const large = fetched(randomBytes(200_000).toString('base64'))
+  // From offset 2 on.
+  large.writeBigInt64BE(2n, 0)
+  given.take(large, 4, 0)
+  expect(given.hasRoom).toBe(false)
+  room.resolve()
+  await given.ended
+  expect([given.hasRoom, taken.length]).toEqual([true, 4])
 })
