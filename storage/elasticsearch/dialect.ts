@@ -13,11 +13,11 @@ export interface Dialect {
   readonly settings: (settings: Property) => Property
   /** May an index template name a component that is not there? */
   readonly hasOptionalComponents: boolean
-  /** Fields that are read from the documents while searching. */
-  readonly runtime: (
-    path: string,
-    type: string,
-  ) => readonly [section: 'runtime_mappings' | 'derived', definition: Property]
+  /**
+   * How fields without an index are read from the documents while searching: as runtime fields, or by scripts. OpenSearch's
+   * derived fields are no such thing: they are unknown to what it does before it searches, which then finds nothing.
+   */
+  readonly reads: 'fields' | 'scripts'
   /**
    * The field that says the document's id once more, for patterns and for other clients: read from the documents where
    * the server can, since a column of it is a tenth of what an event costs it.
@@ -30,7 +30,7 @@ const elasticsearch: Dialect = {
   property: (property) => property,
   settings: (settings) => settings,
   hasOptionalComponents: true,
-  runtime: (_, type) => ['runtime_mappings', { type }],
+  reads: 'fields',
   eventId: (path) => ({ inMapping: { runtime: { [path]: { type: 'keyword' } } } }),
 }
 
@@ -47,29 +47,11 @@ const opensearch: Dialect = {
     return beyond === undefined ? known : { ...known, 'index.mapping.total_fields.limit': 5000 }
   },
   hasOptionalComponents: false,
-  runtime: (path, type) => ['derived', { type, script: { source: derivedScript(path, type) } }],
+  reads: 'scripts',
   // A derived field refuses the documents that have it themselves, and a column alone answers no wildcards.
   eventId: () => ({ indexed: { type: 'keyword' } }),
 }
 
 export function dialectOf(distribution: Distribution): Dialect {
   return distribution === 'opensearch' ? opensearch : elasticsearch
-}
-
-const emits: Readonly<Record<string, string>> = {
-  keyword: 'emit(v.toString());',
-  double: 'if (v instanceof Number) { emit(((Number) v).doubleValue()); }',
-  date: 'if (v instanceof String) { emit(ZonedDateTime.parse(v).toInstant().toEpochMilli()); }',
-}
-
-/** Walks the document by the path, over lists as well; `emit` is what the server calls a value. */
-function derivedScript(path: string, type: string): string {
-  const names = path.split('.').map((name) => `'${name.replace(/['\\]/g, '\\$&')}'`)
-  return [
-    'def level = [params._source];',
-    `for (def name : [${names.join(', ')}]) { def next = [];`,
-    'for (def o : level) { if (o instanceof Map && o.containsKey(name)) { def v = o.get(name);',
-    'if (v instanceof List) { next.addAll(v) } else if (v != null) { next.add(v) } } } level = next; }',
-    `for (def v : level) { ${emits[type] ?? emits['keyword']} }`,
-  ].join(' ')
 }

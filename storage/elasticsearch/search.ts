@@ -3,8 +3,9 @@ import { RejectedError } from '../../runtime/errors.ts'
 import type { QueryNode } from '../query/query.ts'
 import { searchRelated } from '../query/related.ts'
 import type { EventSearch, SearchPage, SearchRequest, TimeRange } from '../storage.ts'
+import { valuesByScript } from './by-script.ts'
 import type { Dialect } from './dialect.ts'
-import { fieldType, hasColumn, runtimeFields } from './field-types.ts'
+import { fieldType, hasColumn, type Runtime, runtimeFields } from './field-types.ts'
 import { indexPatterns } from './index-name.ts'
 import type { Requests } from './requests.ts'
 import { exactField, inRange } from './to-query.ts'
@@ -59,7 +60,7 @@ export function createSearch(requests: Requests, prefix: string, dialect: Dialec
     },
     async top(field, query, range, limit, signal) {
       // Each day answers for itself: with more than was asked for, their sum is right.
-      const terms = { field: exactField(field), size: limit, shard_size: limit * 4 + 100 }
+      const terms = { ...valuesOf(field, dialect), size: limit, shard_size: limit * 4 + 100 }
       const buckets = await aggregate({ query, range, field }, { terms }, signal)
       const isNamed = fieldType(field) === 'boolean' || fieldType(field) === 'date'
       return buckets.map(({ key, key_as_string: name = '', doc_count: count }) => ({
@@ -83,14 +84,21 @@ interface Asked {
 }
 
 function queryBody({ query, range, field }: Asked, dialect: Dialect): Record<string, unknown> {
+  if (dialect.reads === 'scripts') return { query: inRange(query, range, { dialect, runtime: none }) }
   const runtime = runtimeFields(query)
   if (field !== undefined && !hasColumn(field, dialect)) runtime.set(field, runtime.get(field) ?? 'keyword')
-  const sections: Record<string, Record<string, unknown>> = {}
-  for (const [path, type] of runtime) {
-    const [section, definition] = dialect.runtime(path, type)
-    sections[section] = { ...sections[section], [path]: definition }
+  const mappings = Object.fromEntries([...runtime].map(([path, type]) => [path, { type }]))
+  return {
+    query: inRange(query, range, { dialect, runtime }),
+    ...(runtime.size > 0 && { runtime_mappings: mappings }),
   }
-  return { query: inRange(query, range, runtime), ...sections }
+}
+
+const none: Runtime = new Map()
+
+function valuesOf(field: string, dialect: Dialect) {
+  const isScripted = dialect.reads === 'scripts' && !hasColumn(field, dialect)
+  return isScripted ? { script: valuesByScript(field) } : { field: exactField(field) }
 }
 
 function searchBody(

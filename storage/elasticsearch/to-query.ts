@@ -1,35 +1,53 @@
 import { asNumber } from '../query/matches.ts'
 import type { QueryNode } from '../query/query.ts'
 import type { TimeRange } from '../storage.ts'
-import { type FieldType, fieldType, isNumber, type Runtime } from './field-types.ts'
+import { byScript } from './by-script.ts'
+import type { Dialect } from './dialect.ts'
+import { type Clause, type FieldType, fieldType, isNumber, needsScript, type Runtime } from './field-types.ts'
 
 export type EsQuery = { readonly [clause: string]: unknown }
 
 const nothing: EsQuery = { match_none: {} }
 
-/** A search as Elasticsearch's own; fields in `runtime` are read from the documents as that type. */
-export function toQuery(node: QueryNode, runtime: Runtime): EsQuery {
+export interface Reading {
+  readonly dialect: Dialect
+  /** Fields that are read from the documents, as that type. */
+  readonly runtime: Runtime
+}
+
+/** A search as the server's own. */
+export function toQuery(node: QueryNode, reading: Reading): EsQuery {
   switch (node.kind) {
     case 'all':
       return { match_all: {} }
     case 'and':
-      return { bool: { filter: node.nodes.map((inner) => toQuery(inner, runtime)) } }
+      return { bool: { filter: node.nodes.map((inner) => toQuery(inner, reading)) } }
     case 'or':
-      return either(node.nodes.map((inner) => toQuery(inner, runtime)))
+      return either(node.nodes.map((inner) => toQuery(inner, reading)))
     case 'not':
-      return { bool: { must_not: [toQuery(node.node, runtime)] } }
-    case 'exists':
-      return { exists: { field: node.path } }
+      return { bool: { must_not: [toQuery(node.node, reading)] } }
     case 'text':
       return text('message', node.text, node.isPhrase)
+    case 'exists':
     case 'range':
-      return range(node, runtime)
     case 'field':
-      return field(node, runtime.get(node.path) ?? fieldType(node.path))
+      return needsScript(node, reading.dialect) ? byScript(node) : clause(node, reading.runtime)
   }
 }
 
-export function inRange(query: QueryNode, { sinceMs, untilMs }: TimeRange, runtime: Runtime): EsQuery {
+function clause(node: Clause, runtime: Runtime): EsQuery {
+  const type = runtime.get(node.path) ?? fieldType(node.path)
+  switch (node.kind) {
+    case 'exists':
+      return { exists: { field: node.path } }
+    case 'range':
+      return range(node, type)
+    case 'field':
+      return field(node, type)
+  }
+}
+
+export function inRange(query: QueryNode, { sinceMs, untilMs }: TimeRange, reading: Reading): EsQuery {
   const bounds = {
     ...(sinceMs !== undefined && { gte: sinceMs }),
     ...(untilMs !== undefined && { lt: untilMs }),
@@ -37,7 +55,7 @@ export function inRange(query: QueryNode, { sinceMs, untilMs }: TimeRange, runti
   }
   const isBounded = sinceMs !== undefined || untilMs !== undefined
   const time = isBounded ? [{ range: { '@timestamp': bounds } }] : []
-  return { bool: { filter: [...time, toQuery(query, runtime)] } }
+  return { bool: { filter: [...time, toQuery(query, reading)] } }
 }
 
 /** Aggregations and equality need the exact text: an address has it beside the number that it is. */
@@ -89,8 +107,7 @@ function digits(path: string, value: string): EsQuery {
   return either(ranges)
 }
 
-function range({ path, op, value }: QueryNode & { kind: 'range' }, runtime: Runtime): EsQuery {
-  const type = runtime.get(path) ?? fieldType(path)
+function range({ path, op, value }: QueryNode & { kind: 'range' }, type: FieldType): EsQuery {
   // One field cannot be a number and a time in one search: the last one asked for decides.
   const bound = type === 'date' ? asNumber(value) : isNumber(value) ? Number(value) : undefined
   if (bound === undefined) return nothing

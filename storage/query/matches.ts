@@ -30,10 +30,15 @@ export function fold(text: string): string {
   return text.normalize('NFC').toLowerCase()
 }
 
-function wildcard(pattern: string): (text: string) => boolean {
-  const parts = fold(pattern)
+/** What stands between the stars of a pattern, folded. */
+export function patternParts(pattern: string): string[] {
+  return fold(pattern)
     .split(/(?<!\\)\*/)
     .map((part) => part.replaceAll('\\*', '*'))
+}
+
+function wildcard(pattern: string): (text: string) => boolean {
+  const parts = patternParts(pattern)
   return (text) => {
     const first = parts[0] ?? ''
     const last = parts.at(-1) ?? ''

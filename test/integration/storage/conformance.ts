@@ -57,7 +57,11 @@ const story: readonly TestItem[] = [
     user: { name: 'App' },
     rabbitmq: { queue: 'Order.New', vhost: '/', connection: '10.0.0.7:31000 -> 10.0.9.1:5672' },
   }),
-  itemOf('korean', day + 3 * minute, { message: '회원탈퇴를 요청했습니다: 카드론 문의', log: { level: 'warning' } }),
+  itemOf('korean', day + 3 * minute, {
+    message: '회원탈퇴를 요청했습니다: 카드론 문의',
+    log: { level: 'warning' },
+    app: { took: 700, at: '2026-11-20T10:00:00Z', name: 'Flux', steps: [{ by: 'Ann' }, { by: 'Bob' }] },
+  }),
   itemOf('japanese', day + 4 * minute, { message: '接続が切断されました', log: { level: 'error' } }),
   itemOf('refused', day + 5 * minute, {
     message: "PLAIN login refused: user 'eve' - invalid credentials",
@@ -129,8 +133,28 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       ['log.offset < 4096', []],
       ['event.id: kor*', ['korean']],
       ['event.id: * and log.level: warning', ['korean']],
+      ['log.offset: *', ['refused']],
       ['rabbitmq.routing_keys: c', ['deleted']],
       ['labels.team: shop', ['deleted']],
+      ['labels.team: sh*', ['deleted']],
+      ['labels.team: *', ['deleted']],
+      ['rabbitmq.arguments.x-max-length > 5', ['deleted']],
+      ['rabbitmq.arguments.x-max-length > 10', []],
+      ['amqp: *', ['deleted', 'declared']],
+      ['rabbitmq: * and not labels: *', ['declared']],
+      ['app.took > 100', ['korean']],
+      ['app.took > 700', []],
+      ['app.took <= 700 and app.took: 7*', ['korean']],
+      ['app.at >= 2026-11-20 and app.at < 2026-11-21', ['korean']],
+      ['app.name: Fl*', ['korean']],
+      ['app.name: FLUX', ['korean']],
+      ['app.steps.by: b*b', ['korean']],
+      ['app.steps.by: *', ['korean']],
+      ['log.level: warning and not app.name: *', []],
+      ['service.type: rabbit* and app.took: 700', ['korean']],
+      ['service.type: kafka or app.none: *', []],
+      ['not service.type: RabbitMQ', []],
+      ['agent.id: agent and log.level: warning', ['korean']],
       ['@timestamp >= 2026-11-23', ['seq-1', 'seq-2', 'seq-3']],
       ['not event.dataset: rabbitmq.trace and not amqp.operation: *', ['korean', 'japanese', 'refused']],
     ])('finds %s', async (text, expected) => {
@@ -231,6 +255,37 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       const connections = await storage.search.top('rabbitmq.connection', { kind: 'all' }, range, 10, never)
       expect(connections).toEqual([{ value: '10.0.0.7:31000 -> 10.0.9.1:5672', count: 1 }])
     })
+
+    test('finds and counts by what has no index, the same each time, over many days that mostly lack it', async () => {
+      const from = day + 60 * 1440 * minute
+      const days = Array.from({ length: 12 }, (_, index) => from + index * 1440 * minute)
+      const items = days.map((at, index) =>
+        itemOf(`day-${index}`, at, {
+          ...(index % 2 === 1 && { amqp: { operation: 'queue.purge' } }),
+          ...(index % 3 === 0 && { app: { took: index * 100, name: index < 9 ? 'Flux' : 'Ebb' } }),
+        }),
+      )
+      await storage.store.write(items, never)
+      await opened.refresh()
+      const within = { sinceMs: from, untilMs: from + 12 * 1440 * minute }
+      const { search } = storage
+      for (let time = 0; time < 5; time++) {
+        expect(await walk('app.took >= 300', 2)).toEqual(['korean', 'day-3', 'day-6', 'day-9'])
+        expect(await walk('event.id: day-* and app.name: fl*', 1)).toEqual(['day-0', 'day-3', 'day-6'])
+        expect(await search.count(query('not app.name: * and agent.id: agent'), within, never)).toBe(8)
+        expect(await search.top('app.name', query('service.type: rabbit*'), within, 10, never)).toEqual([
+          { value: 'Flux', count: 3 },
+          { value: 'Ebb', count: 1 },
+        ])
+        expect(await search.top('service.type', query('app.took > 0'), within, 10, never)).toEqual([
+          { value: 'rabbitmq', count: 3 },
+        ])
+        const course = await search.histogram(query('app.name: *'), within, 1440 * minute, never)
+        expect(course.filter((bucket) => bucket.count > 0)).toEqual(
+          [0, 3, 6, 9].map((index) => ({ atMs: days[index], count: 1 })),
+        )
+      }
+    }, 60_000)
 
     test('gives the course over time', async () => {
       const buckets = await storage.search.histogram({ kind: 'all' }, range, 1440 * minute, never)
