@@ -12,7 +12,7 @@ import { eventually } from '../servers/eventually.ts'
 import { startKafka } from '../servers/kafka.ts'
 import type { SharedServers } from '../servers/shared.ts'
 import type { BenchTable } from './bench.ts'
-import { cpuMs, peakBytes } from './process-use.ts'
+import { cpuMs, peakBytes, residentBytes } from './process-use.ts'
 import { record } from './rabbitmq-load.ts'
 import { runInstalled } from './run-installed.ts'
 
@@ -115,7 +115,11 @@ async function atRest(pid: number): Promise<Row> {
   const [startedMs, before] = [performance.now(), cpuMs([pid])]
   await sleep(idleMs)
   const share = (cpuMs([pid]) - before) / (performance.now() - startedMs)
-  return { '% of a core': share * 100, 'peak RSS MB': Math.round(peakBytes(pid) / 1e6) }
+  return {
+    '% of a core': share * 100,
+    'RSS MB': Math.round(residentBytes(pid) / 1e6),
+    'peak RSS MB': Math.round(peakBytes(pid) / 1e6),
+  }
 }
 
 let lastMark = 0
