@@ -118,6 +118,7 @@ async function runWriters(
       },
       onRecovered: (attempts) => log.info({ attempts }, 'storage is set up'),
     })
+    storage.store.lookAfter?.()
     onSetUp()
     await pipeline.run(signal)
   } catch (error) {

@@ -25,6 +25,8 @@ export interface EventStore {
   write(items: readonly StoreItem[], signal: AbortSignal): Promise<readonly Outcome[]>
   /** Templates, aliases, files: idempotent. */
   setup(signal: AbortSignal): Promise<void>
+  /** From now on, as long as it is open, what is beyond the retention goes: asked for by who writes for good. Absent where writing does it. */
+  lookAfter?(): void
   isConnected(): boolean
   /** Why it is not connected, in one short line without secrets; undefined while it is. */
   problem(): string | undefined

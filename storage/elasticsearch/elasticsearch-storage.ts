@@ -35,9 +35,9 @@ export async function createElasticsearchStorage(
   let upkeeping: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   const upkeep = () => {
-    upkeeping = lookAfter()
+    upkeeping = keepUp()
   }
-  const lookAfter = async () => {
+  const keepUp = async () => {
     try {
       // Somebody may have removed a template: tomorrow's index must not come without its mapping.
       await installTemplates({ requests, prefix, dialect, log }, stopping.signal)
@@ -57,10 +57,9 @@ export async function createElasticsearchStorage(
       write: createWrite(requests, prefix),
       isConnected: () => requests.problem() === undefined,
       problem: () => requests.problem(),
-      async setup(signal) {
-        await installTemplates({ requests, prefix, dialect, log }, signal)
+      setup: (signal) => installTemplates({ requests, prefix, dialect, log }, signal),
+      lookAfter() {
         if (timer) return
-        // Who sets up is who writes; readers remove nothing.
         timer = setInterval(upkeep, upkeepIntervalMs)
         upkeep()
       },

@@ -60,6 +60,7 @@ describe.each(['8.19.9', '9.2.4'] as const)('Elasticsearch %s with security on',
     await first.stop()
     const second = await openAs('writer', { retentionMs: 30 * dayMs, now: () => day })
     await second.value.store.setup(never)
+    second.value.store.lookAfter?.()
     const left = [`${prefix}-amqp-2026.11.22`, `${prefix}-app-2026.11.22`]
     await expect.poll(() => indicesOf(admin, prefix), { timeout: 10_000 }).toEqual(left)
     await second.stop()

@@ -138,10 +138,25 @@ test('days beyond the retention go; the others, the undated and another installa
   const old = day - 40 * dayMs
   await first.store.write([itemOf('old', old), itemOf('new', day), itemOf('never', -1)], never)
   await neighbour.store.write([itemOf('old', old)], never)
-  await ready(prefix, { retentionMs: 30 * dayMs, now: () => day })
+  const third = await ready(prefix, { retentionMs: 30 * dayMs, now: () => day })
+  third.store.lookAfter?.()
   await expect
     .poll(() => indicesOf(client, prefix), { timeout: 10_000 })
     .toEqual([`${prefix}-app-2026.11.22`, `${prefix}-app-app-2026.10.13`, `${prefix}-app-undated`])
+})
+
+test('to set up removes nothing, whatever the retention', async () => {
+  const prefix = freshPrefix()
+  const client = beside(prefix)
+  const { store } = await ready(prefix)
+  await store.write([itemOf('old', day - 40 * dayMs)], never)
+  const metrics = createMetrics()
+  const { value, stop } = await open(prefix, { retentionMs: 30 * dayMs, now: () => day, metrics })
+  await value.store.setup(never)
+  // Whatever it had begun has ended with it.
+  await stop()
+  expect(await indicesOf(client, prefix)).toEqual([`${prefix}-app-2026.10.13`])
+  expect(await metrics.registry.metrics()).not.toContain('request="retention"')
 })
 
 test('requests are timed by kind', async () => {

@@ -34,6 +34,7 @@ test('days beyond the retention go, and setting up again changes nothing', async
   const second = await open(prefix, { nodes: [url], distribution, retentionMs: 30 * dayMs, now: () => day })
   onTestFinished(second.stop)
   await second.value.store.setup(never)
+  second.value.store.lookAfter?.()
   const indices = async () => (await (await fetch(`${url}/_cat/indices/${prefix}-*?h=index`)).text()).trim()
   await expect.poll(indices, { timeout: 20_000 }).toBe(`${prefix}-app-2026.11.22`)
 })
