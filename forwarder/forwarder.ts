@@ -28,6 +28,8 @@ const commitIntervalMs = 1000
 const maxQueuedBytes = 4 * 2 ** 20
 const setupBackoff = { baseMs: 500, maxMs: 15_000 }
 const drainMs = 10_000
+/** The same while the storage is away: nothing is lost by stopping, what is not committed is read again. */
+const drainAwayMs = 500
 /** How long a rebalance waits for writes under way. */
 const releaseMs = 5000
 /** A tick of the commit loop that is this late means the process hangs. */
@@ -94,7 +96,7 @@ export async function startForwarder(deps: ForwarderDeps): Promise<Started<Consu
   log.info({ topics, storage: storage.kind, transport: transport.kind }, 'forwarder started')
   const stop = async () => {
     pipeline.close()
-    await pipeline.drained(AbortSignal.timeout(drainMs))
+    await pipeline.drained(AbortSignal.timeout(storage.store.isConnected() ? drainMs : drainAwayMs))
     stopping.abort(new Error('forwarder is stopping'))
     await Promise.all([running, committing])
     await consumer.commit(pipeline.due()).catch((error: unknown) => log.warn({ err: error }, 'last commit failed'))

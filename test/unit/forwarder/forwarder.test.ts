@@ -3,11 +3,11 @@ import { startForwarder } from '../../../forwarder/forwarder.ts'
 import { createHealth } from '../../../runtime/health.ts'
 import { silentLogger } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
-import type { Outcome, Storage } from '../../../storage/storage.ts'
+import type { EventStore, Storage } from '../../../storage/storage.ts'
 import type { ConsumerHandlers, Transport } from '../../../transport/transport.ts'
 
 /** One record taken in, behind others; what the storage says to it is the test's. */
-async function begin(write: () => Promise<readonly Outcome[]>) {
+async function begin(write: EventStore['write'], isConnected = true) {
   const clock = { ms: 0 }
   const health = createHealth()
   const given = Promise.withResolvers<ConsumerHandlers>()
@@ -23,7 +23,11 @@ async function begin(write: () => Promise<readonly Outcome[]>) {
       }
     },
   } as unknown as Transport
+<<<<<<< HEAD
   const store = { write, setup: async () => {}, isConnected: () => true, problem: () => undefined }
+=======
+  const store = { write, setup: async () => {}, isConnected: () => isConnected }
+>>>>>>> e415ba5 (A forwarder whose storage is away stops at once: what it holds is read again)
   const storage = { kind: 'elasticsearch', store } as unknown as Storage
   const deps = { transport, storage, health, log: silentLogger, metrics: createMetrics(), now: () => clock.ms }
   const { stop } = await startForwarder(deps)
@@ -37,7 +41,7 @@ async function begin(write: () => Promise<readonly Outcome[]>) {
     void handlers.records({ topic: 'APP', partition: 0, records, highWatermark: 40_000 })
   }
   await new Promise((resolve) => void setImmediate(resolve))
-  return { clock, report: (kind: 'live' | 'ready') => health.report(kind).checks }
+  return { clock, stop, report: (kind: 'live' | 'ready') => health.report(kind).checks }
 }
 
 test('a write that never ends makes the forwarder not ready after a minute, and one to be restarted after five', async () => {
@@ -48,3 +52,10 @@ test('a write that never ends makes the forwarder not ready after a minute, and 
   clock.ms = 301_000
   expect([report('ready')['forwarder-lag']?.ok, report('live')['forwarder-writers']?.ok]).toEqual([false, false])
 })
+
+test('a forwarder whose storage is away stops at once: what it holds is read again', async () => {
+  const untilStopped: EventStore['write'] = (_, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+  const { stop } = await begin(untilStopped, false)
+  await stop()
+}, 5000)
