@@ -1,3 +1,4 @@
+import { quoted } from './quoted.ts'
 export interface Grant {
   readonly user: string
   readonly vhosts: readonly string[]
@@ -9,8 +10,6 @@ export const grant = {
   write: String.raw`^mon\.`,
   read: String.raw`^(mon\..*|amq\.rabbitmq\.(trace|event|log))$`,
 } as const
-
-const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`
 
 export function permissionCommand(user: string, vhost: string): string {
   return `rabbitmqctl set_permissions -p ${quoted(vhost)} ${quoted(user)} ${quoted(grant.configure)} ${quoted(grant.write)} ${quoted(grant.read)}`

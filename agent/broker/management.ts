@@ -1,5 +1,6 @@
 import type { Secret } from '../../runtime/config/secret.ts'
 import { UnavailableError } from '../../runtime/errors.ts'
+import { quoted } from './quoted.ts'
 
 export interface ManagementAccount {
   readonly url: string
@@ -34,9 +35,43 @@ export async function askManagement(
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   })
   const text = await response.text()
+  if (response.status === 401) throw new UnavailableError('management API', new RefusedLogin(username, reasonIn(text)))
   if (!response.ok && !accept.includes(response.status))
     throw new UnavailableError('management API', new Error(`${response.status} to ${put ? 'PUT' : 'GET'} ${path}`))
   return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>)
+}
+
+/** Status 401: the broker says by its reason which of several it is. */
+export class RefusedLogin extends Error {
+  /** What mends it. */
+  readonly fix: string
+
+  constructor(username: string, reason: string) {
+    const [why, fix] = told(quoted(username), reason)
+    super(`401, ${why}`)
+    this.fix = fix
+  }
+}
+
+/** Words of RabbitMQ 3.10 and 4.0; what is wrong with a name or a password, no version tells apart. */
+function told(user: string, reason: string): readonly [why: string, fix: string] {
+  if (/^Not \w+ user/.test(reason))
+    return [`${user} lacks the tag 'monitoring'`, `rabbitmqctl set_user_tags ${user} monitoring`]
+  if (/localhost/.test(reason))
+    return [`${user} may log in from the broker's own host only`, 'thump setup rabbitmq prints how to make a user']
+  return [
+    `${user} is unknown or the password is wrong`,
+    `rabbitmqctl change_password ${user} …, or thump setup rabbitmq to make a user`,
+  ]
+}
+
+function reasonIn(text: string): string {
+  try {
+    const { reason } = JSON.parse(text) as { reason?: unknown }
+    return typeof reason === 'string' ? reason : ''
+  } catch {
+    return ''
+  }
 }
 
 /** How many nodes the cluster has, running or not. Throws UnavailableError. */

@@ -1,7 +1,7 @@
 import type { ChannelModel } from 'amqplib'
 import { connectBroker } from '../../agent/broker/connection.ts'
 import { connectionNamePrefix } from '../../agent/broker/connection-name.ts'
-import { askManagement, type ManagementAccount } from '../../agent/broker/management.ts'
+import { askManagement, type ManagementAccount, RefusedLogin } from '../../agent/broker/management.ts'
 import { diagnose } from '../../agent/sources/events/diagnosis.ts'
 import { traceCommand } from '../../agent/sources/firehose/diagnosis.ts'
 import { reasonOf } from '../../runtime/errors.ts'
@@ -68,19 +68,13 @@ export async function checkManagement({ config }: Context): Promise<Finding[]> {
     if (firehose.enabled) for (const vhost of firehose.vhosts) found.push(await checkTracing(account, vhost, signal))
     return found
   } catch (error) {
-    const text = reasonOf(error)
-    if (text.startsWith('401'))
-      return [
-        fail(
-          'management',
-          `${resources.url} refuses '${username}'`,
-          `rabbitmqctl set_user_tags '${username}' monitoring`,
-        ),
-      ]
+    const refused = error instanceof Error ? error.cause : undefined
+    if (refused instanceof RefusedLogin)
+      return [fail('management', `${resources.url} refuses the login: ${refused.message}`, refused.fix)]
     return [
       fail(
         'management',
-        `${resources.url} does not answer: ${text}`,
+        `${resources.url} does not answer: ${reasonOf(error)}`,
         'rabbitmq-plugins enable rabbitmq_management, or set agent.resources.url',
       ),
     ]

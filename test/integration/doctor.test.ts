@@ -147,7 +147,7 @@ test('what is wrong is told with the command that mends it', async () => {
   expect(failed).toMatchObject({
     logs: 'rabbitmq-diagnostics -q log_location says where the broker logs',
     broker: "rabbitmqctl change_password 'nobody' …",
-    management: "rabbitmqctl set_user_tags 'nobody' monitoring",
+    management: "rabbitmqctl change_password 'nobody' …, or thump setup rabbitmq to make a user",
     rules: 'thump rules lint',
   })
   expect(Object.keys(failed)).toEqual(expect.arrayContaining(['transport', 'storage', 'channels']))

@@ -1,5 +1,6 @@
 import { permissionCommand } from '../../broker/least-privilege.ts'
 import { errnoOf } from './errno.ts'
+import { quoted } from '../../broker/quoted.ts'
 
 export interface Diagnosis {
   readonly reason:
@@ -49,8 +50,6 @@ interface Account {
   readonly vhost: string
   readonly queue: string
 }
-
-const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
 /** Why the event exchange cannot be read, told by the error the broker gave. */
 export function diagnose(error: unknown, { user, vhost, queue }: Account): Diagnosis {

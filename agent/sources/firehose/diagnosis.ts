@@ -1,6 +1,5 @@
 import { permissionCommand } from '../../broker/least-privilege.ts'
-
-const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
+import { quoted } from '../../broker/quoted.ts'
 
 /** The command that switches tracing on the node beside us. */
 export function traceCommand(action: 'trace_on' | 'trace_off', vhost: string): string {

@@ -5,7 +5,7 @@ import type { Secret } from '../../../runtime/config/secret.ts'
 import type { Logger } from '../../../runtime/log.ts'
 import type { Metrics } from '../../../runtime/metrics.ts'
 import { sleep } from '../../../runtime/retry.ts'
-import { askManagement, type ManagementAccount } from '../../broker/management.ts'
+import { askManagement, type ManagementAccount, RefusedLogin } from '../../broker/management.ts'
 import type { Emit, Identity, Source } from '../../source.ts'
 import { createCertificateReader } from './certificates.ts'
 import { nodeEvent } from './node-event.ts'
@@ -97,9 +97,8 @@ async function ask(account: ManagementAccount, path: string, signal: AbortSignal
   try {
     return await askManagement(account, path, signal)
   } catch (error) {
-    const refused = error instanceof Error && error.cause instanceof Error && error.cause.message.startsWith('401')
-    if (!refused) throw error
-    const hint = `run: rabbitmqctl set_user_tags '${account.username}' monitoring`
-    throw new Error(`the management API refused '${account.username}'; ${hint}`, { cause: error })
+    const refused = error instanceof Error ? error.cause : undefined
+    if (!(refused instanceof RefusedLogin)) throw error
+    throw new Error(`the management API refused the login: ${refused.message}; run: ${refused.fix}`, { cause: error })
   }
 }

@@ -1,6 +1,8 @@
 import { type Channel, connect } from 'amqplib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { grant } from '../../../agent/broker/least-privilege.ts'
+import { askManagement, RefusedLogin } from '../../../agent/broker/management.ts'
+import { Secret } from '../../../runtime/config/secret.ts'
 import { declareEventQueue } from '../../../agent/sources/events/queue.ts'
 import { type SharedRabbit, shared } from '../../servers/shared.ts'
 import { api, unique } from './harness.ts'
@@ -64,5 +66,44 @@ describe.each(['rabbit310', 'rabbit40'] as const)('the account that `thump setup
     const { user, admin } = await account()
     expect((await admin.call('PUT', `/users/${unique('x')}`, { password: 'x', tags: '' }, user, 'pw')).status).toBe(401)
     expect((await admin.call('PUT', '/vhosts/%2F', { tracing: true }, user, 'pw')).status).toBe(401)
+  })
+})
+
+describe.each(['rabbit310', 'rabbit40'] as const)('a login that the management API of %s refuses', (name) => {
+  test.each([
+    ['without a tag', '', 'pw', "'USER' lacks the tag 'monitoring'", "rabbitmqctl set_user_tags 'USER' monitoring"],
+    [
+      'with too small a tag',
+      'management',
+      'pw',
+      "'USER' lacks the tag 'monitoring'",
+      "rabbitmqctl set_user_tags 'USER' monitoring",
+    ],
+    [
+      'with a wrong password',
+      'monitoring',
+      'no',
+      "'USER' is unknown or the password is wrong",
+      "rabbitmqctl change_password 'USER'",
+    ],
+    ['of nobody', undefined, 'no', "'USER' is unknown or the password is wrong", 'thump setup rabbitmq to make a user'],
+  ])('%s is told by its cause, with what mends it', async (_, tags, password, why, fix) => {
+    const user = unique('refused-')
+    const { managementUrl: url } = shared()[name]
+    const admin = api(shared()[name])
+    if (tags !== undefined) {
+      await admin.call('PUT', `/users/${user}`, { password: 'pw', tags })
+      cleanups.push(() => admin.call('DELETE', `/users/${user}`))
+    }
+    const never = new AbortController().signal
+    const error: unknown = await askManagement(
+      { url, username: user, password: new Secret(password) },
+      '/nodes',
+      never,
+    ).catch((cause: unknown) => cause)
+    const refused = (error as Error).cause as RefusedLogin
+    expect(refused).toBeInstanceOf(RefusedLogin)
+    expect(refused.message).toContain(why.replace('USER', user))
+    expect(refused.fix).toContain(fix.replace('USER', user))
   })
 })
