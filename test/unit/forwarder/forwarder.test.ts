@@ -23,11 +23,8 @@ async function begin(write: EventStore['write'], isConnected = true) {
       }
     },
   } as unknown as Transport
-<<<<<<< HEAD
-  const store = { write, setup: async () => {}, isConnected: () => true, problem: () => undefined }
-=======
-  const store = { write, setup: async () => {}, isConnected: () => isConnected }
->>>>>>> e415ba5 (A forwarder whose storage is away stops at once: what it holds is read again)
+  const problem = () => (isConnected ? undefined : 'it does not answer')
+  const store = { write, setup: async () => {}, isConnected: () => isConnected, problem }
   const storage = { kind: 'elasticsearch', store } as unknown as Storage
   const deps = { transport, storage, health, log: silentLogger, metrics: createMetrics(), now: () => clock.ms }
   const { stop } = await startForwarder(deps)
