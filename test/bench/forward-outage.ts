@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { sleep } from '../../runtime/retry.ts'
 import { Shutdown } from '../../runtime/shutdown.ts'
 import type { BenchTable } from './bench.ts'
 import { type ForwardBench, metric, never, openProducer, setUp, startBench, startForwarder } from './forward-bench.ts'
 import { recordsOf } from './forward-events.ts'
+import { residentBytes } from './process-use.ts'
 
 const warmUpSeconds = 20
 const sliceMs = 100
+/** Between two lines of progress. */
+const tellSeconds = 10
 /** Of the table over time. */
 const rowsAtMost = 20
 const prefix = 'bench-outage'
@@ -36,8 +38,15 @@ async function load(bench: ForwardBench, rate: number, stopping: AbortSignal): P
   return slices * size
 }
 
-function residentMb(pid: number): number {
-  return (Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024) / 1e6
+/** Ten minutes are long for who sees nothing of them: a line now and then, and one whenever the phase changes. */
+function createProgress(): (sample: Sample) => void {
+  let told: Sample | undefined
+  return (sample) => {
+    const { second, phase, lag, residentMb } = sample
+    if (told?.phase === phase && second - told.second < tellSeconds) return
+    told = sample
+    console.error(`${second} s: ${phase}, lag ${lag}, RSS ${Math.round(residentMb)} MB`)
+  }
 }
 
 async function count(url: string): Promise<number> {
@@ -77,12 +86,15 @@ export async function outage(seconds: number, rate: number): Promise<readonly Be
     shutdown.add('load', async () => loading.abort())
     const startedMs = performance.now()
     const samples: Sample[] = []
+    const tell = createProgress()
     let phase = 'before'
     const watch = async (until: (lag: number) => boolean) => {
       for (;;) {
         const lag = await metric(role.healthUrl, 'thump_consumer_lag')
         const second = Math.round((performance.now() - startedMs) / 1000)
-        samples.push({ second, phase, lag, residentMb: residentMb(role.pid) })
+        const sample = { second, phase, lag, residentMb: residentBytes(role.pid) / 1e6 }
+        samples.push(sample)
+        tell(sample)
         if (until(lag)) return second
         await sleep(1000)
       }
