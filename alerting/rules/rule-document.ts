@@ -2,7 +2,7 @@ import { type Document, LineCounter, isMap, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { issueWords } from '../../runtime/config/issue-words.ts'
 import { placeOf } from '../../runtime/config/places.ts'
-import { loneAliases, maxAliases, tooManyAliases, yamlWords } from '../../runtime/config/yaml-words.ts'
+import { loneAliases, maxAliases, tooManyAliases, yamlMistakes } from '../../runtime/config/yaml-words.ts'
 import type { Problem } from '../../runtime/errors.ts'
 import { explainIssue } from './explain-issue.ts'
 
@@ -41,7 +41,7 @@ export class RuleDocument {
     const document = text.length > maxFileBytes ? undefined : parseSafely(text, this.#lines)
     this.#document = document ?? parseDocument('')
     if (!document) this.report([], 'yaml', 'the file is larger than 16 MiB or nested too deep to be a rule file')
-    this.#complainAt(this.#document.errors.map((error) => ({ offset: error.pos[0], message: yamlWords(error) })))
+    this.#complainAt(yamlMistakes(this.#document))
   }
 
   root(shape = 'the file is a map with defaults and rules'): Record<string, unknown> | undefined {

@@ -8,7 +8,7 @@ import { issueWords } from './issue-words.ts'
 import { placeOf } from './places.ts'
 import { type Config, configSchema } from './schema.ts'
 import { Secret } from './secret.ts'
-import { loneAliases, maxAliases, tooManyAliases, yamlWords } from './yaml-words.ts'
+import { loneAliases, maxAliases, tooManyAliases, yamlMistakes } from './yaml-words.ts'
 
 /** Where a value came from, by dotted path: a file's place, `--set`, `env:NAME`, `file:/path`; absent = default. */
 export type Origins = ReadonlyMap<string, string>
@@ -76,7 +76,7 @@ function readDocument({ file, base }: LoadRequest, lines: LineCounter, sources: 
     prettyErrors: false,
     uniqueKeys: true,
   })
-  const errors = document.errors.map((error) => ({ offset: error.pos[0], message: yamlWords(error) }))
+  const errors = yamlMistakes(document)
   const broken = errors.length > 0 ? errors : loneAliases(document)
   if (broken.length > 0) {
     throw new ConfigError(
@@ -125,13 +125,14 @@ function applySet(document: Document, text: string, origins: Map<string, string>
     return
   }
   const value = parseDocument(text.slice(at + 1))
-  if (value.errors.length > 0) {
+  const [mistake] = yamlMistakes(value)
+  if (mistake) {
     problems.push({
       file: '--set',
       line: 0,
       column: 0,
       path: path.join('.'),
-      message: `the value is not YAML: ${value.errors[0]?.message ?? ''}`,
+      message: `the value is not YAML: ${mistake.message}`,
       severity: 'error',
     })
     return

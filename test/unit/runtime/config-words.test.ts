@@ -53,6 +53,24 @@ test.each([
   expect(wordsOf(text)).toEqual([expected])
 })
 
+test.each([
+  ['lists in one another', `agent: {logs: ${'['.repeat(101)}${']'.repeat(101)}}`],
+  ['lists beyond any stack', `agent: {logs: ${'['.repeat(50_000)}${']'.repeat(50_000)}}`],
+  ['maps', `agent: ${'{a: '.repeat(50_000)}1${'}'.repeat(50_000)}`],
+  ['lists of lines', `agent:\n  logs:\n  ${'- '.repeat(20_000)}x`],
+  ['brackets left open', `agent: {logs: ${'['.repeat(5000)}`],
+])('%s, far too many, are told once, in words that help', (_, text) => {
+  expect(wordsOf(text)).toEqual([
+    ' more than 100 lists or maps stand in one another here: take some away, or close a bracket left open',
+  ])
+})
+
+test('as deep as is allowed is judged as any other value', () => {
+  expect(wordsOf(`agent: {logs: [${'['.repeat(97)}${']'.repeat(97)}]}`)).toEqual([
+    'agent.logs[0] must be a map, not a list',
+  ])
+})
+
 test('a password that looks like a number is not shown, only what is wrong with it', () => {
   expect(wordsOf('agent: {amqp: {url: "amqp://h", password: 48151623}}')).toEqual([
     'agent.amqp.password must be text, not a number; put it in quotes',

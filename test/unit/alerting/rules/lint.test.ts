@@ -130,6 +130,11 @@ describe('every problem, where it is, and what to write instead', () => {
       [expect.stringContaining('5:1 yaml: a second document begins here: one a file')],
     ],
     [
+      'lists without end',
+      rule(`  type: match\n  where: {message: ${'['.repeat(3000)}}\n`),
+      [expect.stringMatching(/yaml: more than 100 lists or maps stand in one another here: .* bracket left open$/)],
+    ],
+    [
       'a key twice',
       rule('  type: match\n  type: match\n'),
       [expect.stringContaining('5:3 yaml: this key stands here twice')],
