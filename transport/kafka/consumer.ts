@@ -1,5 +1,5 @@
 import { RejectedError, UnavailableError } from '../../runtime/errors.ts'
-import { backoffMs, sleep } from '../../runtime/retry.ts'
+import { sleep } from '../../runtime/retry.ts'
 import type { Started } from '../../runtime/shutdown.ts'
 import type {
   Consumer,
@@ -9,25 +9,22 @@ import type {
   TopicPartition,
   TopicPartitionOffset,
 } from '../transport.ts'
+import { Commits } from './commits.ts'
 import { Fetcher } from './fetcher.ts'
 import { Group } from './group.ts'
-import { errorName } from './kafkajs.ts'
 import type { KafkaParts } from './kafka-parts.ts'
 import { Metadata } from './metadata.ts'
-import { fetchCommitted, listOffsets, type WirePartition } from './offsets.ts'
+import { keyOf, listOffsets } from './offsets.ts'
 import { Outage } from './outage.ts'
 import { PartitionReader } from './partition-reader.ts'
+import { startsOf } from './starting-offsets.ts'
 import { createMissing } from './topics.ts'
 
-const backoff = { baseMs: 200, maxMs: 5000 }
 /** How long a rebalance waits for handlers at work, then for their owner to commit and let go. */
 const handlersEndMs = 5000
 const handOverMs = 20_000
 const stopMs = 10_000
-const startAttempts = 5
 const watchIntervalMs = 5000
-
-const keyOf = ({ topic, partition }: TopicPartition) => `${topic} ${partition}`
 
 /** Waits for the work no longer than that; leaves no timer, which would keep a short command from ending. */
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
@@ -60,7 +57,7 @@ export class KafkaConsumer implements Consumer {
   #fetcher: Fetcher | undefined
   /** Handlers that were still at work when their partition was taken away. */
   readonly #lingering = new Map<string, Promise<void>>()
-  #commits: Promise<void> = Promise.resolve()
+  readonly #commits: Commits
   #stopped: Promise<void> | undefined
   readonly #watchdog = setInterval(() => this.#watch(), watchIntervalMs)
 
@@ -82,6 +79,8 @@ export class KafkaConsumer implements Consumer {
       given: (partitions) => this.#given(partitions),
       taken: (isLost) => this.#taken(isLost),
     })
+    const readerOf = (at: TopicPartition) => this.#readers.get(keyOf(at))
+    this.#commits = new Commits({ group: this.#group, groupId: this.#groupId, log: parts.log, readerOf })
     // After the caller has what it is about to be called back about.
     this.#running = new Promise((resolve) => void setImmediate(resolve)).then(() =>
       this.#group.run(this.#stopping.signal),
@@ -101,9 +100,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   commit(offsets: readonly TopicPartitionOffset[]): Promise<void> {
-    const turn = this.#commits.then(() => this.#commit(offsets))
-    this.#commits = turn.catch(() => {})
-    return turn
+    return this.#commits.add(offsets)
   }
 
   stop(): Promise<void> {
@@ -139,7 +136,14 @@ export class KafkaConsumer implements Consumer {
     const owned = this.#options.topics.flatMap((topic) =>
       (partitions.get(names[topic]) ?? []).map((partition) => ({ topic, partition, wireTopic: names[topic] })),
     )
-    const { committed, starts } = await this.#startsOf(owned)
+    const { committed, starts } = await startsOf(owned, {
+      client: this.#client,
+      metadata: this.#metadata,
+      group: this.#group,
+      groupId: this.#groupId,
+      startAt: this.#options.startAt,
+      signal: this.#stopping.signal,
+    })
     const told = owned.map(({ topic, partition }) => ({ topic, partition }))
     // Last, for nothing may fail between this and the first record.
     const overrides = (owned.length > 0 && (await this.#handlers.assigned?.(told))) || []
@@ -193,39 +197,6 @@ export class KafkaConsumer implements Consumer {
     this.#fetch([...this.#readers.values()])
   }
 
-  /**
-   * What the group has committed, and where the rest begins: a partition that was added to a topic the group reads, at its
-   * beginning, for nobody has seen what came into it before it was noticed. A topic just made has no leader for a moment.
-   */
-  async #startsOf(owned: readonly WirePartition[]) {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const committed = await fetchCommitted(this.#group, this.#groupId, this.#siblingsOf(owned))
-        const isKnown = ({ topic }: WirePartition) => [...committed.keys()].some((key) => key.startsWith(`${topic} `))
-        const fresh = owned.filter((one) => !committed.has(keyOf(one)))
-        const [added, first] = [fresh.filter(isKnown), fresh.filter((one) => !isKnown(one))]
-        const begins = await listOffsets(this.#client, this.#metadata, added, 'beginning')
-        const starts = await listOffsets(this.#client, this.#metadata, first, this.#options.startAt)
-        return { committed, starts: new Map([...begins, ...starts]) }
-      } catch (cause) {
-        if (attempt === startAttempts) throw cause
-        await sleep(backoffMs(backoff, attempt, Math.random()), this.#stopping.signal)
-        await this.#metadata.refresh()
-      }
-    }
-  }
-
-  /** All partitions of the topics, whoever owns them. */
-  #siblingsOf(owned: readonly WirePartition[]): WirePartition[] {
-    const byTopic = Map.groupBy(owned, ({ topic }) => topic)
-    return [...byTopic].flatMap(([topic, ones]) => {
-      const wireTopic = ones[0]?.wireTopic ?? ''
-      const known = [...(this.#metadata.topic(wireTopic)?.leaders.keys() ?? [])]
-      const all = new Set([...known, ...ones.map(({ partition }) => partition)])
-      return [...all].map((partition) => ({ topic, partition, wireTopic }))
-    })
-  }
-
   async #taken(isLost: boolean): Promise<void> {
     this.#fetcher?.end()
     this.#fetcher = undefined
@@ -268,49 +239,6 @@ export class KafkaConsumer implements Consumer {
     await reader.ended
     await this.#handlers.gap?.(gap)
     reader.moveTo(earliest)
-  }
-
-  async #commit(offsets: readonly TopicPartitionOffset[]): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      const due = offsets.flatMap((one) => {
-        const reader = this.#readers.get(keyOf(one))
-        return reader && one.offset > (reader.committed ?? -1) ? [{ reader, offset: one.offset }] : []
-      })
-      if (due.length === 0) return
-      const error = await this.#commitOnce(due).catch((cause: unknown) => cause)
-      if (error === undefined) return
-      if (error instanceof RejectedError) throw error
-      if (attempt === 0) this.#parts.log.debug({ err: error }, 'commit is tried again')
-      await sleep(backoffMs(backoff, attempt, Math.random()))
-    }
-  }
-
-  /** Returns what is wrong where it may be right later. */
-  async #commitOnce(due: ReadonlyArray<{ reader: PartitionReader; offset: number }>): Promise<unknown> {
-    const { generation } = this.#group
-    if (!generation) return new Error('not a member of the group')
-    const answer = await this.#group.ask<{
-      responses: ReadonlyArray<{ topic: string; partitions: ReadonlyArray<{ partition: number; errorCode: number }> }>
-    }>('OffsetCommit', {
-      groupId: this.#groupId,
-      groupGenerationId: generation.id,
-      memberId: generation.memberId,
-      topics: [...Map.groupBy(due, ({ reader }) => reader.wireTopic)].map(([topic, ones]) => ({
-        topic,
-        partitions: ones.map(({ reader, offset }) => ({ partition: reader.at.partition, offset: String(offset) })),
-      })),
-    })
-    let problem: Error | undefined
-    for (const { topic, partitions } of answer.responses) {
-      for (const { partition, errorCode } of partitions) {
-        const done = due.find(({ reader }) => reader.wireTopic === topic && reader.at.partition === partition)
-        const error = this.#group.note(errorCode)
-        if (error?.endsWith('AUTHORIZATION_FAILED')) throw new RejectedError('not-authorized', `commit: ${error}`)
-        if (error !== undefined) problem = new Error(`${topic}-${partition}: ${errorName(errorCode)}`)
-        else if (done) done.reader.committed = Math.max(done.offset, done.reader.committed ?? -1)
-      }
-    }
-    return problem
   }
 
   get #groupId(): string {

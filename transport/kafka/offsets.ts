@@ -9,6 +9,9 @@ export interface WirePartition extends TopicPartition {
   readonly wireTopic: string
 }
 
+/** What offsets are kept by. */
+export const keyOf = ({ topic, partition }: TopicPartition) => `${topic} ${partition}`
+
 interface OffsetsAnswer {
   readonly responses: ReadonlyArray<{
     readonly topic: string
@@ -36,7 +39,7 @@ function read(answer: OffsetsAnswer, partitions: readonly WirePartition[]): Map<
       const asked = partitions.find((one) => one.wireTopic === wireTopic && one.partition === partition)
       if (errorCode !== 0)
         throw new UnavailableError('kafka', new Error(`${wireTopic}-${partition}: ${errorName(errorCode)}`))
-      if (asked && Number(offset) >= 0) offsets.set(`${asked.topic} ${partition}`, Number(offset))
+      if (asked && Number(offset) >= 0) offsets.set(keyOf(asked), Number(offset))
     }
   }
   return offsets

@@ -121,7 +121,7 @@ test('a topic that may not be written holds up no other; who does not wait for i
   const options = plain()
   const { transport: administration } = await openKafka(options)
   await administration.ensureTopics(AbortSignal.timeout(30_000))
-  await permit(options.topics.APP, [READ])
+  await permit(options.topics.APP, [])
   const sasl = { mechanism: 'plain', username: 'thump', password: new Secret('pw') } as const
   const { transport } = await openKafka({ ...options, brokers: [...kafka.brokers], sasl })
   const { value: patient } = await transport.createProducer({ waitsForTopics: true })

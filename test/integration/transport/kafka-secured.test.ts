@@ -16,6 +16,8 @@ import { kafkaOptions, never, openKafka, readAll } from './kafka-setup.ts'
 const shutdown = new Shutdown()
 const dir = mkdtempSync(join(tmpdir(), 'thump-kafka-tls-'))
 const password = 'correct horse'
+/** Another than for SCRAM: who sends the one in place of the other is not let in. */
+const plainPassword = 'plain horse'
 let kafka: Kafka
 let proxy: TcpProxy
 
@@ -34,7 +36,7 @@ function brokerProperties({ ca, cert, key }: Certificates, port: number): string
     'listener.name.client.ssl.client.auth=required',
     'sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
     'listener.name.client.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-    `listener.name.client.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required user_thump="${password}";`,
+    `listener.name.client.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required user_thump="${plainPassword}";`,
     `listener.name.client.scram-sha-256.sasl.jaas.config=${login}.scram.ScramLoginModule required;`,
     `listener.name.client.scram-sha-512.sasl.jaas.config=${login}.scram.ScramLoginModule required;`,
   ]
@@ -72,7 +74,8 @@ function securely(sasl: Partial<Sasl> = {}, tls: Partial<NonNullable<KafkaOption
 test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)(
   'sends and reads over TLS, logged in by %s',
   async (mechanism) => {
-    const { transport } = await openKafka(securely({ mechanism }))
+    const secret = new Secret(mechanism === 'plain' ? plainPassword : password)
+    const { transport } = await openKafka(securely({ mechanism, password: secret }))
     const producer = (await transport.createProducer()).value
     expect(await producer.send([recordOf('k', 'secret')], never)).toEqual({ rejected: [] })
     const { texts } = await readAll(transport)

@@ -302,6 +302,34 @@ describe('a group of readers', () => {
     expect([...seen.values()].filter((times) => times > 1)).toEqual([])
   })
 
+  test('a handler that outlives its assignment is left alone with its partition when that comes back', async () => {
+    const { transport } = await openKafka(kafkaOptions(onePartition))
+    const producer = (await transport.createProducer()).value
+    const gate = Promise.withResolvers<void>()
+    let [running, most] = [0, 0]
+    const texts: string[] = []
+    const first = await readAll(transport, {
+      records: async ({ records }) => {
+        most = Math.max(most, ++running)
+        await gate.promise
+        running--
+        texts.push(...records.map(({ value }) => value.toString()))
+      },
+    })
+    await producer.send(numbered(0, 1), never)
+    await eventually(() => running === 1)
+    const second = await readAll(transport)
+    await eventually(() => second.consumer.isConnected())
+    await second.stop()
+    await producer.send(numbered(1, 2), never)
+    // It is read again, both records of it: nothing was committed.
+    await eventually(() => first.consumer.lag()[0]?.records === 2)
+    expect([running, most]).toEqual([1, 1])
+    gate.resolve()
+    await eventually(() => expect(texts.slice(-1)).toEqual(['1']))
+    expect(most).toBe(1)
+  })
+
   test('a handler that lags is not overrun: its lag is shown, and memory holds what fits', async () => {
     const options = kafkaOptions({ ...onePartition, compression: 'none' })
     const { transport, metrics } = await openKafka(options)

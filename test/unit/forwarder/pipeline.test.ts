@@ -31,6 +31,7 @@ function batch(...records: InRecord[]): RecordBatch {
 function pipelineOf(
   answer: (items: readonly StoreItem[]) => Promise<readonly Outcome[]>,
   burials: SendResult['rejected'][] = [],
+  writers = 1,
 ) {
   const buried: OutRecord[] = []
   const metrics = createMetrics()
@@ -43,7 +44,7 @@ function pipelineOf(
       },
     },
     telemetry: createTelemetry({ log: silentLogger, metrics }),
-    writers: 1,
+    writers,
     maxQueuedBytes: 1000,
   })
   const stopping = new AbortController()
@@ -182,6 +183,44 @@ describe('the forwarder', () => {
     await pipeline.take(batch(good(0), good(1), good(2)), signal)
     await pipeline.drained(signal)
     expect(writes).toEqual([['e0', 'e1', 'e2'], ['e1']])
+    expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 3 }])
+    await stop()
+  })
+
+  test('writes fewer at once after some were refused for now', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const sizes: number[] = []
+    const { pipeline, signal, stop } = pipelineOf(async (items) => {
+      sizes.push(items.length)
+      return items.map(
+        ({ id }): Outcome => (sizes.length === 1 && id === 'e1' ? { kind: 'retry', reason: 'http-429' } : stored),
+      )
+    })
+    void pipeline.take(batch(...Array.from({ length: 4000 }, (_, offset) => good(offset))), signal)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(sizes).toEqual([2000, 1, 1000, 1000])
+    await stop()
+  })
+
+  test('has as many writes under way as there are writers, and commits nothing before the first has ended', async () => {
+    const gates = Array.from({ length: 3 }, () => Promise.withResolvers<void>())
+    let started = 0
+    const write = async (items: readonly StoreItem[]) => {
+      await gates[started++]?.promise
+      return items.map(() => stored)
+    }
+    const { pipeline, signal, stop } = pipelineOf(write, [], 3)
+    for (const first of [0, 1, 2]) {
+      await pipeline.take(batch(good(first)), signal)
+      await new Promise(setImmediate)
+    }
+    expect(started).toBe(3)
+    for (const last of [2, 1]) gates[last]?.resolve()
+    await new Promise(setImmediate)
+    expect(pipeline.due()).toEqual([])
+    gates[0]?.resolve()
+    await pipeline.drained(signal)
     expect(pipeline.due()).toEqual([{ topic: 'APP', partition: 0, offset: 3 }])
     await stop()
   })

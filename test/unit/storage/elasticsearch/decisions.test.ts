@@ -8,6 +8,7 @@ test.each([
   [201, undefined, 'stored'],
   [409, 'version_conflict_engine_exception', 'stored'],
   [429, 'es_rejected_execution_exception', 'retry'],
+  [429, 'a_new_name_for_it', 'retry'],
   [503, 'unavailable_shards_exception', 'retry'],
   [500, undefined, 'retry'],
   [403, 'security_exception', 'retry'],

@@ -19,7 +19,7 @@ function fetched(first = 'a'): Buffer {
 }
 
 /** A reader whose handler has room when it is told so. */
-function reader() {
+function reader(after?: Promise<void>) {
   const taken: string[] = []
   const asked: number[] = []
   const room = Promise.withResolvers<void>()
@@ -29,7 +29,7 @@ function reader() {
       wireTopic: 'APP',
       log: silentLogger,
       onRoom: () => {},
-      after: undefined,
+      after,
       handlers: {
         room: (signal, firstMs) => {
           asked.push(firstMs)
@@ -62,6 +62,18 @@ test('room is asked for with the time of the first record', async () => {
   room.resolve()
   await given.ended
   expect(asked).toEqual([1234])
+})
+
+test('hands nothing on while the handler of an earlier assignment of the partition is still at work', async () => {
+  const lingering = Promise.withResolvers<void>()
+  const { given, taken, room } = reader(lingering.promise)
+  room.resolve()
+  given.take(fetched(), 2, 0)
+  await tick()
+  expect(taken).toEqual([])
+  lingering.resolve()
+  await given.ended
+  expect(taken).toEqual(['a', 'b'])
 })
 
 test('a partition that is taken away waits for no room, and hands nothing on', async () => {
