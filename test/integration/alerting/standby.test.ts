@@ -10,7 +10,7 @@ test('a standby takes over once the active alerter is killed amid a change, and 
   const dir = mkdtempSync(join(tmpdir(), 'thump-standby-'))
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
   const path = join(dir, 'state.db')
-  const active = spawn(process.execPath, [join(import.meta.dirname, 'hold-state.ts'), path], {
+  const active = spawn(process.execPath, [join(import.meta.dirname, 'run-holder.ts'), path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void active.kill('SIGKILL'))
