@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createHealth } from '../../../runtime/health.ts'
+import { createHealth, readiness } from '../../../runtime/health.ts'
 
 test('a process is not ready before its last part has started, however well the first ones are', () => {
   const health = createHealth()
@@ -20,5 +20,16 @@ test('one part that is not ready is named with its reason', () => {
   expect(health.report('ready')).toMatchObject({
     ok: false,
     checks: { 'source-events': { ok: false, detail: 'connecting' } },
+  })
+})
+
+test('a part that is not ready tells its problem', () => {
+  const health = createHealth()
+  health.started()
+  health.add({ name: 'store', kind: 'ready', ask: () => readiness('connect ECONNREFUSED') })
+  health.add({ name: 'transport', kind: 'ready', ask: () => readiness(undefined) })
+  expect(health.report('ready')).toMatchObject({
+    ok: false,
+    checks: { store: { ok: false, detail: 'connect ECONNREFUSED' }, transport: { ok: true } },
   })
 })
