@@ -56,6 +56,15 @@ export function createPairScan(watches: readonly [Watch, Watch]): PairScan {
     let before = 0
     const last = (shift + end - 1) >> 1
     for (let place = (shift + start) >> 1; place <= last; place++) {
+      // Most pairs are worth no look, nor are their neighbours: two a step are passed over.
+      while (place < last) {
+        const one = table[words[place] as number] as number
+        const two = table[words[place + 1] as number] as number
+        if ((((one | two) & all) | ((((before >> places) & one) | ((one >> places) & two)) & anyBehind)) !== 0) break
+        before = two
+        place += 2
+      }
+      if (place > last) break
       const bits = table[words[place] as number] as number
       const hit = (bits & all) | ((before >> places) & bits & anyBehind)
       before = bits
