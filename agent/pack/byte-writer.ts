@@ -46,7 +46,12 @@ export class ByteWriter {
     this.at += source.length
   }
 
-  /** A part of it, as it is: for a few hundred bytes quicker than a block. */
+  /** A part of it, as it is: a message's length of bytes and more. */
+  part(source: Buffer, start: number, end: number): void {
+    this.at += source.copy(this.#buffer, this.at, start, end)
+  }
+
+  /** A few dozen bytes of it, as they are. */
   some(source: Uint8Array, start: number, end: number): void {
     const buffer = this.#buffer
     let at = this.at

@@ -119,7 +119,7 @@ export class LineWriter {
     this.#writeHead(head, framed, iso)
     let flags = none
     if (isSingle && texts[1] !== texts[0]) {
-      out.some(bytes, texts[0] as number, texts[1] as number)
+      out.part(bytes, texts[0] as number, texts[1] as number)
       if (framed.isTruncated || framed.isPartial || framed.isContinued) flags = flagsOf(framed, false, false)
     } else {
       out.invalidBytes = 0
