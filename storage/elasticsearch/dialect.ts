@@ -40,6 +40,8 @@ const opensearch: Dialect = {
     // Each field keeps its column: reading from the documents is, on this server, for what is not mapped.
     const { ignore_malformed: lenient, doc_values: _, ...strict } = property
     if (property['type'] === 'flattened') return { type: 'flat_object' }
+    // A column alone answers no wildcards.
+    if (property['type'] === 'keyword') return { type: 'keyword', ignore_above: property['ignore_above'] }
     return property['type'] === 'boolean' || lenient === undefined ? strict : { ...strict, ignore_malformed: lenient }
   },
   settings({ 'index.mapping.total_fields.ignore_dynamic_beyond_limit': beyond, ...known }) {
@@ -48,7 +50,7 @@ const opensearch: Dialect = {
   },
   hasOptionalComponents: false,
   reads: 'scripts',
-  // A derived field refuses the documents that have it themselves, and a column alone answers no wildcards.
+  // A derived field refuses the documents that have it themselves.
   eventId: () => ({ indexed: { type: 'keyword' } }),
 }
 

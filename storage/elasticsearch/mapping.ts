@@ -8,6 +8,8 @@ const long: Property = { type: 'long', ignore_malformed: true }
 const double: Property = { type: 'double', ignore_malformed: true }
 /** Found by its index; its values are too many for counting them to be worth a column. */
 const mark: Property = { ...keyword, doc_values: false }
+/** Nearly the same in all events of a day: an index of it would find nearly all of them, a column does as well. */
+const common: Property = { ...keyword, index: false }
 /** For sorting, and the rare range: found by its column, without an index of its own. */
 const column: Property = { ...long, index: false }
 const flag: Property = { type: 'boolean', ignore_malformed: true }
@@ -21,7 +23,7 @@ const address: Property = { type: 'ip', ignore_malformed: true, index: false, fi
 /**
  * Field → how it is indexed. What stands nowhere here is kept in the document and not indexed: each field costs the
  * server CPU and disk an event, searched for or not. Hence not the agent, nor the type of service, which the dataset
- * begins with: they are read from the documents when they are asked for.
+ * begins with, nor a line's offset, which is its sequence: they are read from the documents when they are asked for.
  */
 export const fields: Readonly<Record<string, Property>> = {
   '@timestamp': { type: 'date', ignore_malformed: true },
@@ -34,12 +36,11 @@ export const fields: Readonly<Record<string, Property>> = {
   'event.code': keyword,
   'event.category': keyword,
   'event.duration': long,
-  'host.name': keyword,
-  'service.name': keyword,
+  'host.name': common,
+  'service.name': common,
   'service.node.name': keyword,
   'log.level': keyword,
-  'log.file.path': keyword,
-  'log.offset': column,
+  'log.file.path': common,
   'log.flags': keyword,
   'user.name': keyword,
   'user.target.name': keyword,

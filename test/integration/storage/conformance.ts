@@ -65,7 +65,9 @@ const story: readonly TestItem[] = [
   itemOf('japanese', day + 4 * minute, { message: '接続が切断されました', log: { level: 'error' } }),
   itemOf('refused', day + 5 * minute, {
     message: "PLAIN login refused: user 'eve' - invalid credentials",
-    log: { level: 'error', offset: 4096 },
+    log: { level: 'error', offset: 4096, file: { path: '/var/log/mq1.log' } },
+    host: { name: 'MQ2' },
+    service: { type: 'rabbitmq', name: 'orders' },
     event: { id: '', dataset: 'rabbitmq.log', code: 'login-refused' },
   }),
   // The next day, within one millisecond: the sequence orders them.
@@ -131,6 +133,11 @@ export function describeStorage(name: string, open: () => Promise<OpenStorage>):
       ['order.created.v2', ['deleted']],
       ['log.offset >= 4096', ['refused']],
       ['log.offset < 4096', []],
+      ['log.offset: *', ['refused']],
+      ['log.file.path: /VAR/log/*', ['refused']],
+      ['log.file.path: "/var/log/mq1.log" and not host.name: MQ1', ['refused']],
+      ['host.name: mq2 or service.name: ord*', ['refused']],
+      ['host.name: * and log.file.path >= 0', []],
       ['event.id: kor*', ['korean']],
       ['event.id: * and log.level: warning', ['korean']],
       ['log.offset: *', ['refused']],
