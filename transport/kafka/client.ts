@@ -71,7 +71,7 @@ export class KafkaClient {
     make: (link: BrokerLink) => Exchange,
     limits: RequestLimits = {},
   ): Promise<unknown> {
-    let failure: unknown = new Error(`broker ${node} is not known`)
+    let failure: unknown
     for (const address of this.#candidates(node)) {
       const link = this.#link(address)
       try {
@@ -84,7 +84,8 @@ export class KafkaClient {
         this.#drop(address, link)
       }
     }
-    throw new UnavailableError('kafka', withTlsRemedy(failure, 'transport.kafka.tls'))
+    const cause = failure ?? new Error(`broker ${node} is not known`)
+    throw new UnavailableError('kafka', withTlsRemedy(cause, 'transport.kafka.tls'))
   }
 
   /** Closes every connection; what is under way fails. */

@@ -6,8 +6,15 @@ import type { Emit } from '../../source.ts'
 import type { Batch } from './generation.ts'
 
 const maxCalls = 4
-const maxCallBytes = 1 << 20
-const maxCallRecords = 4000
+
+interface CallLimits {
+  readonly bytes: number
+  readonly records: number
+}
+/** Several of Kafka's batches: what is left over for the last, small one costs a request as a whole one does. */
+const packedCall: CallLimits = { bytes: 4 << 20, records: 16_000 }
+/** Records that go one by one are objects. */
+const singleCall: CallLimits = { bytes: 1 << 20, records: 4000 }
 
 interface Stream {
   readonly queue: Batch[]
@@ -66,13 +73,14 @@ export class Sender {
 
   #collect(): Batch[] {
     const call: Batch[] = []
+    const most = this.#emit.packed ? packedCall : singleCall
     let [bytes, records] = [0, 0]
     for (const name of this.#waiting) {
       const stream = this.#streams.get(name)
       if (!stream || stream.isSending) continue
       const before = call.length
       for (let next = stream.queue[0]; next && next.generation.isPersisted; next = stream.queue[0]) {
-        if (call.length > 0 && (bytes + next.bytes > maxCallBytes || records + next.count > maxCallRecords)) break
+        if (call.length > 0 && (bytes + next.bytes > most.bytes || records + next.count > most.records)) break
         call.push(next)
         stream.queue.shift()
         bytes += next.bytes
@@ -84,7 +92,7 @@ export class Sender {
         // To the end of the line: whoever was passed over comes first next time.
         if (stream.queue.length > 0) this.#waiting.add(name)
       }
-      if (bytes >= maxCallBytes) break
+      if (bytes >= most.bytes) break
     }
     return call
   }
