@@ -65,6 +65,17 @@ export class ByteWriter {
     for (let index = start, at = place; index < end; index++) buffer[at++] = source[index] as number
   }
 
+  /** The same; false where a byte is not to stand in a JSON string as it is. */
+  patchPlain(place: number, source: Uint8Array, start: number, end: number): boolean {
+    const buffer = this.#buffer
+    for (let index = start, at = place; index < end; index++) {
+      const byte = source[index] as number
+      if (classes[byte] !== 0) return false
+      buffer[at++] = byte
+    }
+    return true
+  }
+
   patchAscii(place: number, text: string): void {
     const buffer = this.#buffer
     for (let index = 0; index < text.length; index++) buffer[place + index] = text.charCodeAt(index)

@@ -1,6 +1,7 @@
 import type { Level, ThumpEvent } from '../../../event/event.ts'
 import type { TopicName } from '../../../event/topics.ts'
 import type { Framed } from '../../parse/formats/framing.ts'
+import type { Prefix } from '../../parse/formats/prefix.ts'
 import { flagsOf } from './flags.ts'
 import type { LineClock } from './line-clock.ts'
 import { Numerals } from './numerals.ts'
@@ -40,11 +41,17 @@ interface Middle {
   readonly offsetDigits: number
 }
 
+/** All that follows a plain message: the middle, a pid of so many bytes, and the end. */
+interface Rest extends Middle {
+  readonly pidAt: number
+}
+
 const isoAt = '{"@timestamp":"'.length
 const separator = Buffer.from('\n')
 const none: readonly string[] = []
 /** What is longer is rare, and looks at its limit as it is written. */
 export const maxPlainBytes = 64 << 10
+const maxPidBytes = 60
 const pidName = '},"rabbitmq":{"pid":"'
 
 /**
@@ -59,6 +66,8 @@ export class LineWriter {
   readonly #offset = new Numerals()
   readonly #middles = new Map<Level | undefined, Middle>()
   readonly #middlesWithoutPid = new Map<Level | undefined, Middle>()
+  /** Of each level by the length of the pid; 0 where there is none. */
+  readonly #rests = new Map<Level | undefined, Rest[]>()
   #target: LineTarget | undefined
   #head: Head | undefined
   /** By code: the heads of recognised lines. */
@@ -81,6 +90,7 @@ export class LineWriter {
     this.#headsOf.clear()
     this.#middles.clear()
     this.#middlesWithoutPid.clear()
+    this.#rests.clear()
     this.#end = Buffer.from(`"},${target.tail}${target.idPrefix}`)
     this.#endWithoutPid = Buffer.from(`},${target.tail}${target.idPrefix}`)
     this.#endOfKnown = Buffer.from(`,${target.tail}${target.idPrefix}`)
@@ -127,12 +137,14 @@ export class LineWriter {
       if (out.invalidBytes > 0) this.#onInvalidBytes(out.invalidBytes)
       flags = flagsOf(framed, out.invalidBytes > 0, !isWhole)
     }
-    const hasPid = known === undefined && framed.hasPrefix && prefix.pidEnd > prefix.pidStart
-    this.#writeMiddle(target, level, flags, hasPid)
-    if (hasPid)
-      out.jsonText(bytes, prefix.pidStart, Math.min(prefix.pidEnd, prefix.pidStart + 60), start + maxEventBytes)
-    if (known === undefined) out.block(hasPid ? this.#end : this.#endWithoutPid)
-    else this.#writeSaid(said)
+    const isUsual = known === undefined && flags.length === 0 && this.#writeRest(target, level, framed)
+    if (!isUsual) {
+      const hasPid = known === undefined && hasPidIn(framed)
+      this.#writeMiddle(target, level, flags, hasPid)
+      if (hasPid) out.jsonText(bytes, prefix.pidStart, pidEndOf(prefix), start + maxEventBytes)
+      if (known === undefined) out.block(hasPid ? this.#end : this.#endWithoutPid)
+      else this.#writeSaid(said)
+    }
     const valueEnd = out.at - target.idPrefix.length
     out.some(this.#id.bytes, this.#id.start, this.#id.end)
     packer.add(valueEnd, timeMs)
@@ -230,23 +242,45 @@ export class LineWriter {
     out.block(this.#endOfKnown)
   }
 
+  /** In one piece; false, and nothing written, where the pid needs an escape. */
+  #writeRest(target: LineTarget, level: Level | undefined, framed: Framed): boolean {
+    const { out } = this.#packer
+    const offset = this.#offset
+    const { bytes, prefix } = framed
+    const pidLength = hasPidIn(framed) ? pidEndOf(prefix) - prefix.pidStart : 0
+    let rests = this.#rests.get(level)
+    if (!rests) this.#rests.set(level, (rests = []))
+    let rest = rests[pidLength]
+    if (rest?.offsetDigits !== offset.length) rests[pidLength] = rest = this.#newRest(target, level, pidLength)
+    const start = out.at
+    out.block(rest.bytes)
+    if (pidLength > 0 && !out.patchPlain(start + rest.pidAt, bytes, prefix.pidStart, prefix.pidStart + pidLength)) {
+      out.at = start
+      return false
+    }
+    out.patch(start + rest.offsetAt, offset.bytes, offset.start, offset.end)
+    return true
+  }
+
+  #newRest(target: LineTarget, level: Level | undefined, pidLength: number): Rest {
+    const hasPid = pidLength > 0
+    const middle = newMiddle(target, level, this.#offset.length, hasPid)
+    const end = hasPid ? this.#end : this.#endWithoutPid
+    return {
+      ...middle,
+      bytes: Buffer.concat([middle.bytes, Buffer.alloc(pidLength), end]),
+      pidAt: middle.bytes.length,
+    }
+  }
+
   /** Up to the pid's digits, where it has one. */
   #writeMiddle(target: LineTarget, level: Level | undefined, flags: readonly string[], hasPid: boolean): void {
     const { out } = this.#packer
     const offset = this.#offset
     const middles = hasPid ? this.#middles : this.#middlesWithoutPid
     let middle = middles.get(level)
-    if (middle?.offsetDigits !== offset.length) {
-      const before = `","log":{${level === undefined ? '' : `"level":"${level}",`}"file":{"path":${target.path}},"offset":`
-      const digits = '0'.repeat(offset.length)
-      middle = {
-        bytes: Buffer.from(`${before}${digits}${hasPid ? pidName : ''}`),
-        offsetAt: Buffer.byteLength(before),
-        offsetDigits: offset.length,
-      }
-      middles.set(level, middle)
-    }
-    if (!middle) return
+    if (middle?.offsetDigits !== offset.length)
+      middles.set(level, (middle = newMiddle(target, level, offset.length, hasPid)))
     const start = out.at
     out.block(middle.bytes)
     out.patch(start + middle.offsetAt, offset.bytes, offset.start, offset.end)
@@ -255,6 +289,19 @@ export class LineWriter {
     out.ascii(`,"flags":${JSON.stringify(flags)}${hasPid ? pidName : ''}`)
   }
 }
+
+function newMiddle({ path }: LineTarget, level: Level | undefined, offsetDigits: number, hasPid: boolean): Middle {
+  const before = `","log":{${level === undefined ? '' : `"level":"${level}",`}"file":{"path":${path}},"offset":`
+  return {
+    bytes: Buffer.from(`${before}${'0'.repeat(offsetDigits)}${hasPid ? pidName : ''}`),
+    offsetAt: Buffer.byteLength(before),
+    offsetDigits,
+  }
+}
+
+const hasPidIn = ({ hasPrefix, prefix }: Framed): boolean => hasPrefix && prefix.pidEnd > prefix.pidStart
+/** Processes' names are short; what else stands there is cut. */
+const pidEndOf = ({ pidStart, pidEnd }: Prefix): number => Math.min(pidEnd, pidStart + maxPidBytes)
 
 /** What a recognised line's event has besides: from the line's text, or known of the connection it speaks of. */
 function saidOf({ rabbitmq, user, source, client }: ThumpEvent): string {

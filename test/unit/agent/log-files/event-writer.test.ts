@@ -144,7 +144,7 @@ const line = fc
   .tuple(
     stamp,
     fc.constantFrom('info', 'erro', 'warning', 'inf', 'strange', 'debug'),
-    fc.constantFrom('<0.1.0> ', '<0.12345.6> ', ''),
+    fc.constantFrom('<0.1.0> ', '<0.12345.6> ', '<a"b\\c> ', ''),
     text,
   )
   .map(([at, level, pid, message]) => `${at} [${level}] ${pid}${message}\n`)
