@@ -33,9 +33,24 @@ export function evidenceFrom(about: ThumpEvent, { operations, ordinal, message, 
       ...(user?.name !== undefined && { name: user.name }),
       ...(target !== undefined && { target: { name: target } }),
     }
-  for (const field in about) if (!(field in evidence) && !itsOwn.has(field)) evidence[field] = about[field]
+  for (const field in about) if (!itsOwn.has(field)) evidence[field] = about[field]
   return evidence
 }
 
-/** What evidence does not share with what it is about. */
-const itsOwn: ReadonlySet<string> = new Set(['user', 'log', 'http', 'url', 'amqp', 'app', 'redacted'])
+/** What evidence says itself, or does not share with what it is about. */
+const itsOwn: ReadonlySet<string> = new Set([
+  '@timestamp',
+  'event',
+  'message',
+  'service',
+  'agent',
+  'rabbitmq',
+  'related',
+  'user',
+  'log',
+  'http',
+  'url',
+  'amqp',
+  'app',
+  'redacted',
+])

@@ -24,7 +24,7 @@ export interface LineFacts {
 }
 
 /** What all events of a generation share. Node and cluster may be learned later: then it is made anew. */
-export type Common = Pick<ThumpEvent, 'host' | 'service' | 'agent' | 'tags' | 'labels'>
+export type Common = Pick<ThumpEvent, 'service' | 'agent' | 'tags' | 'labels'> & Required<Pick<ThumpEvent, 'host'>>
 
 /** Makes lines' events as objects, where the bytes alone do not do: of recognised, JSON and access lines, and what may be masked. */
 export class LineEvents {
@@ -83,22 +83,22 @@ export class LineEvents {
   #base(framed: Framed, facts: LineFacts, common: Common, text: string, flags: readonly string[]): ThumpEvent {
     const { bytes, prefix, hasPrefix } = framed
     const { id, iso, livePath, offset, level } = facts
-    return {
+    const { host, service, agent, tags, labels } = common
+    const event: ThumpEvent = {
       '@timestamp': iso,
       event: { id, dataset: this.#deps.input.dataset ?? 'rabbitmq.log', sequence: offset },
       message: text === '' ? '(empty)' : text,
-      ...common,
-      log: {
-        ...(level !== undefined && { level }),
-        file: { path: livePath },
-        offset,
-        ...(flags.length > 0 && { flags: [...flags] }),
-      },
-      ...(hasPrefix &&
-        prefix.pidEnd > prefix.pidStart && {
-          rabbitmq: { pid: bytes.toString('latin1', prefix.pidStart, prefix.pidEnd) },
-        }),
+      host,
+      service,
+      agent,
+      log: level === undefined ? { file: { path: livePath }, offset } : { level, file: { path: livePath }, offset },
     }
+    if (event.log && flags.length > 0) event.log.flags = [...flags]
+    if (tags) event.tags = tags
+    if (labels) event.labels = labels
+    if (hasPrefix && prefix.pidEnd > prefix.pidStart)
+      event.rabbitmq = { pid: bytes.toString('latin1', prefix.pidStart, prefix.pidEnd) }
+    return event
   }
 
   #access(base: ThumpEvent, text: string): { event: ThumpEvent; isAccess: boolean } {

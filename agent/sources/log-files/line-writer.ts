@@ -2,7 +2,7 @@ import type { Level, ThumpEvent } from '../../../event/event.ts'
 import type { TopicName } from '../../../event/topics.ts'
 import type { Framed } from '../../parse/formats/framing.ts'
 import type { Prefix } from '../../parse/formats/prefix.ts'
-import { flagsOf } from './flags.ts'
+import { flagsJson, flagsOf } from './flags.ts'
 import type { LineClock } from './line-clock.ts'
 import { Numerals } from './numerals.ts'
 import type { RecordPacker } from '../../pack/record-packer.ts'
@@ -286,7 +286,7 @@ export class LineWriter {
     out.patch(start + middle.offsetAt, offset.bytes, offset.start, offset.end)
     if (flags.length === 0) return
     out.at = start + middle.offsetAt + middle.offsetDigits
-    out.ascii(`,"flags":${JSON.stringify(flags)}${hasPid ? pidName : ''}`)
+    out.ascii(`,"flags":${flagsJson(flags)}${hasPid ? pidName : ''}`)
   }
 }
 
