@@ -144,14 +144,8 @@ function logFiles(
     look,
     parseAccessLine,
     parseCombinedLine,
-    // The source masks a line's own event, and encodes what is derived from it as it comes.
-    deriver: {
-      derive(event, isMessageClean) {
-        const derived = correlator.derive(event)
-        for (const { event: own } of derived) redactor.event(own, isMessageClean && own.message === event.message)
-        return derived
-      },
-    },
+    // The source masks a line's own event, and what is derived from it.
+    deriver: correlator,
     derivingCodes: correlatedCodes,
     redactor,
   })

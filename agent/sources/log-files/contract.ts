@@ -36,8 +36,8 @@ export interface LineServices {
 }
 
 export interface Deriver {
-  /** Masked already. `isMessageClean`: nothing in the event's message is to be masked. */
-  derive(event: ThumpEvent, isMessageClean: boolean): readonly Emitted[]
+  /** May add to the event, in place, of whom it speaks. What it returns is not masked: it says what the event does, in our own words. */
+  derive(event: ThumpEvent): readonly Emitted[]
 }
 
 export interface LogFilesDeps extends LineServices {

@@ -148,13 +148,20 @@ export class EventWriter {
     const isClean = isCleanOf(framed, found)
     const { event, isAccess } = this.#events.event(framed, said, facts, common, recognised)
     const derives = deriver && (isAccess || (event.event.code !== undefined && derivingCodes?.has(event.event.code)))
-    const derived = derives ? deriver.derive(event, isClean) : []
+    const derived = derives ? deriver.derive(event) : []
+    const { message } = event
     redactor?.event(event, isClean)
     let bytes =
       isClean && recognised && this.#isAsRead(framed, event)
         ? this.#lines.write(framed, offset, level, this.#iso, this.#timeMs, (found & needsEscape) === 0, event)
         : this.#packed.pack(packer, { topic: input.topic, key: this.#key, event })
-    for (const one of derived) bytes += this.#packed.pack(this.#deps.derived, one)
+    // Of an event that had nothing to mask, what says the same has not either.
+    const isAllClean = isClean && event.redacted === undefined
+    for (const one of derived) {
+      const isSame = one.event.message === message
+      if (!isAllClean || !isSame) redactor?.event(one.event, isClean && isSame)
+      bytes += this.#packed.pack(this.#deps.derived, one)
+    }
     return bytes
   }
 
