@@ -28,11 +28,11 @@ export function evidenceFrom(about: ThumpEvent, { operations, ordinal, message, 
     rabbitmq: fields,
     related: { operation: [...operations], evidence: about.event.id },
   }
-  if (user !== undefined || target !== undefined)
-    evidence.user = {
-      ...(user?.name !== undefined && { name: user.name }),
-      ...(target !== undefined && { target: { name: target } }),
-    }
+  if (user !== undefined || target !== undefined) {
+    evidence.user = {}
+    if (user?.name !== undefined) evidence.user.name = user.name
+    if (target !== undefined) evidence.user.target = { name: target }
+  }
   for (const field in about) if (!itsOwn.has(field)) evidence[field] = about[field]
   return evidence
 }

@@ -118,18 +118,20 @@ function recognition(
   const { aboutNode, target, target2 = target, queue2 } = about ?? {}
   if (queue2 !== undefined) rabbitmq.queue = queue2
   const fields: RecognisedFields = {}
-  if (user !== undefined || target2 !== undefined)
-    fields.user = {
-      ...(user !== undefined && user !== '' && { name: user }),
-      ...(target2 !== undefined && { target: { name: target2 } }),
-    }
-  if (context?.ip !== undefined)
-    fields.source = { ip: context.ip, ...(context.port !== undefined && { port: context.port }) }
+  if (user !== undefined || target2 !== undefined) {
+    fields.user = {}
+    if (user !== undefined && user !== '') fields.user.name = user
+    if (target2 !== undefined) fields.user.target = { name: target2 }
+  }
+  if (context !== undefined)
+    fields.source = context.port === undefined ? { ip: context.ip } : { ip: context.ip, port: context.port }
   if (context?.client !== undefined) fields.client = { name: context.client }
   if (Object.keys(rabbitmq).length > 0) fields.rabbitmq = rabbitmq
   // In a cluster every node tells of an alarm: the event is about the node that has it.
   if (aboutNode !== undefined) fields.service = { node: { name: aboutNode } }
-  return { code, category: [category], ...(outcome && { outcome }), fields }
+  return outcome === undefined
+    ? { code, category: [category], fields }
+    : { code, category: [category], outcome, fields }
 }
 
 const isAbout = (name: string) => name === 'target' || name === 'target2' || name === 'queue2' || name === 'aboutNode'
